@@ -82,12 +82,14 @@ inline Job sample_job(int variant = 0)
     return job;
 }
 
-/// The same of the fields that a job of this kind has, and has beside a schedule.
+/// The same of the fields that a job of this kind has, and has beside a schedule and without other
+/// jobs.
 inline Job sample_job_of(JobKind kind, int variant = 0)
 {
     Job job;
     for (const JobField& field : job_fields) {
         if (field.member == FieldMember(&Job::run_after)) continue;
+        if (field.name.starts_with("requires")) continue;
         if (is_for(field, kind)) assign(field, job, sample_value(field, variant));
     }
     job.kind = kind;

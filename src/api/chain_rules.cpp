@@ -26,12 +26,17 @@ constexpr std::size_t most_children_named = 5;
 /// Jobs of one chain that are looked at.
 constexpr std::size_t most_of_chain = 10'000;
 
-std::vector<Job> children_of(Store& store, const std::string& name)
+std::vector<Job> jobs_that_name(Store& store, const JobField& field, const std::string& name)
 {
     if (name.empty()) return {};
     JobFilter filter;
-    filter.words.push_back({&field_of(&Job::run_after), name});
+    filter.words.push_back({&field, name});
     return store.job_page(filter, {0, most_of_chain}, {});
+}
+
+std::vector<Job> children_of(Store& store, const std::string& name)
+{
+    return jobs_that_name(store, field_of(&Job::run_after), name);
 }
 
 /// Names those that a caller with these tags sees.
@@ -179,8 +184,73 @@ std::size_t height_below(Store& store, const std::string& name,
     return known[name] = height;
 }
 
-/// The jobs that run after one of these.
-std::vector<Job> children_of(Store& store, std::span<const Job> parents)
+/// Refuses names of jobs that are not there, and circles: of the jobs that are needed for a fire
+/// of the job, none needs the job, whether it runs after it or requires it.
+class RequiredNames {
+public:
+    /// @param before the job as it was; nullptr: it is new.
+    RequiredNames(Store& store, const Job& job, const Job* before,
+                  const std::vector<std::string>& tags)
+        : store_(store), job_(job), before_(before), tags_(tags)
+    {}
+
+    void check()
+    {
+        for (const std::string& name : job_.required) check_name(name);
+        for (const std::vector<std::string>* names : {&job_.required, &job_.run_after}) {
+            for (const std::string& name : *names) look_behind(name, name);
+        }
+    }
+
+private:
+    void check_name(const std::string& name)
+    {
+        const std::optional<Job> job = store_.find_job_by_name(name);
+        const bool is_new = before_ == nullptr || std::ranges::count(before_->required, name) == 0;
+        const bool may_know = job && (is_within(tags_, *job) || !is_new);
+        if (!job || job->name != name || !may_know) {
+            refuse(
+                fmt::format("requires: given {}; there is no job of that name", quote_utf8(name)));
+        }
+        if (job->kind == JobKind::daemon) {
+            refuse(fmt::format("requires: given {}, which is a daemon; jobs require jobs that end",
+                               quote_utf8(name)));
+        }
+    }
+
+    /// @param first the name in this job that leads there.
+    void look_behind(const std::string& name, const std::string& first)
+    {
+        if (!job_.name.empty() && name == job_.name) {
+            const bool is_required = std::ranges::count(job_.required, first) > 0;
+            refuse(
+                fmt::format("{}: {} needs this job itself, as it runs after it or requires it, "
+                            "or another one that does; there are no circles",
+                            is_required ? "requires" : "run_after", quote_utf8(first)));
+        }
+        if (!seen_.insert(name).second || seen_.size() > most_of_chain) return;
+        const std::optional<Job> job = store_.find_job_by_name(name);
+        if (!job) return;
+        for (const std::string& next : job->required) look_behind(next, first);
+        for (const std::string& next : job->run_after) look_behind(next, first);
+    }
+
+    Store& store_;
+    const Job& job_;
+    const Job* const before_;
+    const std::vector<std::string>& tags_;
+    std::set<std::string> seen_;
+};
+
+bool names_any(const Job& job, const std::set<std::string_view>& names)
+{
+    const auto is_named = [&names](const std::string& name) { return names.contains(name); };
+    return std::ranges::any_of(job.run_after, is_named) ||
+           std::ranges::any_of(job.required, is_named);
+}
+
+/// The jobs that run after one of these, or require one.
+std::vector<Job> dependents_of(Store& store, std::span<const Job> parents)
 {
     constexpr std::size_t few = 20;
     constexpr std::size_t page = 1000;
@@ -188,6 +258,8 @@ std::vector<Job> children_of(Store& store, std::span<const Job> parents)
     if (parents.size() <= few) {
         for (const Job& parent : parents) {
             std::ranges::move(children_of(store, parent.name), std::back_inserter(children));
+            std::ranges::move(jobs_that_name(store, field_of(&Job::required), parent.name),
+                              std::back_inserter(children));
         }
         return children;
     }
@@ -199,9 +271,7 @@ std::vector<Job> children_of(Store& store, std::span<const Job> parents)
          jobs = store.jobs_after(after, page)) {
         after = jobs.back().id;
         for (Job& job : jobs) {
-            const bool is_child = std::ranges::any_of(
-                job.run_after, [&](const std::string& name) { return names.contains(name); });
-            if (is_child) children.push_back(std::move(job));
+            if (names_any(job, names)) children.push_back(std::move(job));
         }
     }
     return children;
@@ -223,10 +293,22 @@ void check_chain(Store& store, const Job& job, const Job* before, const JobPatch
                                    children.size() == 1 ? "it" : "them"));
         }
     }
+    if (before != nullptr && (is_renamed || is_now_daemon)) {
+        const std::vector<Job> others =
+            jobs_that_name(store, field_of(&Job::required), before->name);
+        if (!others.empty()) {
+            refuse_now(fmt::format("{}: {} {} {}; change requires of {} first",
+                                   is_renamed ? "name" : "kind", name_some(others, tags),
+                                   others.size() == 1 ? "requires" : "require",
+                                   quote_utf8(before->name), others.size() == 1 ? "it" : "them"));
+        }
+    }
+    if (patch.has(&Job::required)) RequiredNames(store, job, before, tags).check();
     if (!patch.has(&Job::run_after) || !is_chained(job)) return;
     Ancestors ancestors(store, job, before, default_zone, tags);
     const std::size_t depth = ancestors.depth();
     ancestors.check_times();
+    RequiredNames(store, job, before, tags).check();
     std::map<std::string, std::size_t> known;
     const std::size_t height = before == nullptr ? 0 : height_below(store, job.name, known);
     if (depth + height > deepest_chain) {
@@ -240,12 +322,19 @@ void check_childless(Store& store, std::span<const Job> leaving,
 {
     std::set<JobId> ids;
     for (const Job& job : leaving) ids.insert(job.id);
-    std::vector<Job> staying = children_of(store, leaving);
+    std::vector<Job> staying = dependents_of(store, leaving);
     std::erase_if(staying, [&](const Job& child) { return ids.contains(child.id); });
     if (staying.empty()) return;
     const Job& child = staying.front();
     const auto parent = std::ranges::find_if(
-        leaving, [&](const Job& job) { return std::ranges::count(child.run_after, job.name) > 0; });
+        leaving, [&](const Job& job) { return names_any(child, {std::string_view(job.name)}); });
+    if (!is_chained(child)) {
+        refuse_now(
+            fmt::format("{} {} {}, so nothing was deleted; delete {} as well, or change "
+                        "requires",
+                        name_some(staying, tags), staying.size() == 1 ? "requires" : "require",
+                        quote_utf8(parent->name), staying.size() == 1 ? "it" : "them"));
+    }
     refuse_now(
         fmt::format("{} {} after {}, so nothing was deleted; delete {} as well, or change "
                     "run_after",

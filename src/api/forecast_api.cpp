@@ -6,6 +6,7 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "insight/load_forecast.hpp"
+#include "model/requires.hpp"
 #include "model/tags.hpp"
 #include "store/pause_store.hpp"
 
@@ -137,6 +138,13 @@ std::optional<std::string> why_skipped(const Pauses& pauses, const AgendaFire& f
     return to_string(Reason{Cause::calendar, *excluded});
 }
 
+/// On which condition it runs that nobody knows yet.
+std::optional<std::string> condition_of(const BookedJob& job)
+{
+    if (job.required.empty()) return std::nullopt;
+    return required_words(job.required);
+}
+
 asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& book,
                                             const Call& call)
 {
@@ -172,6 +180,7 @@ asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& 
                 field_millis(json, "at", fire.at);
                 field_duration(json, "usual_time", job.usual_time);
                 json.field("excluded", why_skipped(pauses, fire, job));
+                json.field("condition", condition_of(job));
                 json.end_object();
             }
             json.end_array();

@@ -57,6 +57,7 @@ void JobBook::put(const Job& job)
     BookedJob& booked = place->second;
     booked.name = job.name;
     booked.tags = job.tags;
+    booked.required = job.required;
     booked.calendar = job.calendar;
     booked.calendars = &calendars_;
     booked.window = {job.start_time, job.end_time};

@@ -29,6 +29,7 @@ namespace peercron {
 struct BookedJob {
     std::string name;
     std::vector<std::string> tags;
+    std::vector<std::string> required;  ///< see Job
     std::vector<std::string> calendar;
     const Calendars* calendars = nullptr;  ///< those that there are
     std::optional<Schedule> schedule;      ///< none: the row makes no sense

@@ -1,9 +1,11 @@
 #include "audit/audit.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include "model/run_request.hpp"
 #include "store/calendar_store.hpp"
 #include "store/doubled_run.hpp"
 #include "store/pause_store.hpp"
+
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <iterator>
@@ -19,10 +21,34 @@ constexpr std::size_t rows_per_page = 5000;
 /// Of fires that have no row, in one step: some 10 ms.
 constexpr std::size_t fires_per_step = 50'000;
 
+/// Rows for which those of other jobs are looked up one by one.
+constexpr std::size_t looked_up_per_step = 100;
+/// Of a required job.
+constexpr std::size_t most_required_rows = 200;
+
 /// What happens now may not be in the ledger yet.
 constexpr auto settling = 5s;
 /// The dispatcher moves planned-through at least every second; a new one has it within three.
 constexpr auto plan_is_behind = 10s;
+
+/// The newest rows of the job of that name; nullopt: there is no such job, or it has none.
+std::optional<std::vector<RequiredAttempt>> required_rows(Store& store, const std::string& name,
+                                                          WallTime until)
+{
+    const std::optional<Job> job = store.find_job_by_name(name);
+    if (!job) return std::nullopt;
+    std::vector<RequiredAttempt> rows;
+    for (const LogRow& row : store.job_rows_before(job->id, until + 1s, most_required_rows)) {
+        RequiredAttempt attempt;
+        attempt.id = row.run.id;
+        attempt.state = row.run.state;
+        attempt.ended_at = row.run.ended_at;
+        attempt.rehearsal = row.run.rehearsal || is_rehearsal(row.requested_by);
+        rows.push_back(attempt);
+    }
+    if (rows.empty()) return std::nullopt;
+    return rows;
+}
 
 }  // namespace
 
@@ -50,6 +76,9 @@ void Audit::step(Store& store)
             break;
         case Stage::chains:
             judge_chains(store);
+            break;
+        case Stage::required:
+            judge_required(store);
             break;
         case Stage::done:
             break;
@@ -186,7 +215,8 @@ void Audit::judge_chains(Store& store)
 {
     while (!chain_) {
         if (past_ == pasts_.size()) {
-            stage_ = Stage::pasts;
+            past_ = 0;
+            stage_ = Stage::required;
             return;
         }
         if (!open_chain(store)) ++past_;
@@ -232,6 +262,46 @@ bool Audit::open_chain(Store& store)
     chain_from_ = report_.judged.from;
     chain_.emplace(std::move(chain));
     return true;
+}
+
+/// The jobs of this page that require others: a few rows of one of them, with those of the others
+/// that say why.
+void Audit::judge_required(Store& store)
+{
+    while (!required_) {
+        if (past_ == pasts_.size()) {
+            stage_ = Stage::pasts;
+            return;
+        }
+        RequiredAudit audit(pasts_[past_], rules_, report_.judged, report_);
+        if (audit.is_concerned()) {
+            required_.emplace(std::move(audit));
+            required_row_.reset();
+        } else {
+            ++past_;
+        }
+    }
+    EntryQuery query;
+    query.jobs.assign(1, required_->job());
+    query.from = report_.judged.from;
+    query.to = report_.judged.to;
+    query.after = required_row_;
+    query.limit = looked_up_per_step;
+    const std::vector<LedgerEntry> rows = store.find_entries(query);
+    for (const LedgerEntry& row : rows) {
+        const auto question = required_->question_of(row);
+        if (!question) continue;
+        std::vector<std::optional<std::vector<RequiredAttempt>>> jobs;
+        for (const std::string& name : question->names) {
+            jobs.push_back(required_rows(store, name, question->decided + rules_.late));
+        }
+        required_->judge(row, *question, jobs);
+    }
+    std::ranges::move(required_->take_findings(), std::back_inserter(findings_));
+    if (!rows.empty()) required_row_ = rows.back().id;
+    if (rows.size() == looked_up_per_step) return;
+    required_.reset();
+    ++past_;
 }
 
 std::vector<LedgerEntry> Audit::read_all_rows(Store& store, JobId job, WallTime from, WallTime to)

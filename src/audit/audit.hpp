@@ -4,6 +4,7 @@
 #include "audit/finding.hpp"
 #include "audit/job_audit.hpp"
 #include "audit/pause_history.hpp"
+#include "audit/required_audit.hpp"
 #include "store/store.hpp"
 
 #include <cstddef>
@@ -42,7 +43,7 @@ public:
     const AuditReport& report() const { return report_; }
 
 private:
-    enum class Stage : std::uint8_t { begin, doubled, pasts, judge, chains, done };
+    enum class Stage : std::uint8_t { begin, doubled, pasts, judge, chains, required, done };
 
     void begin(Store& store);
     void find_doubled(Store& store);
@@ -54,6 +55,7 @@ private:
     void open_job(Store& store);
     void judge_chains(Store& store);
     bool open_chain(Store& store);
+    void judge_required(Store& store);
     std::vector<LedgerEntry> read_all_rows(Store& store, JobId job, WallTime from, WallTime to);
 
     const AuditRange asked_;
@@ -80,6 +82,9 @@ private:
     std::optional<ChainAudit> chain_;  ///< of the job `past_`
     std::vector<JobId> parents_;       ///< its parents
     WallTime chain_from_{};            ///< up to there it was judged
+
+    std::optional<RequiredAudit> required_;  ///< of the job `past_`
+    std::optional<RunId> required_row_;      ///< up to there it was judged
 };
 
 }  // namespace peercron

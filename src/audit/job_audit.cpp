@@ -297,10 +297,13 @@ void JobAudit::judge_jitter(const LedgerEntry& row)
     if (!is_first || !row.started_at || version == nullptr || near_change(fire)) return;
     if (!version->schedule) return;
     const WallTime due = delayed_start(version->job, fire).value_or(fire);
-    if (row.retry_at.value_or(fire) == due) return;
+    const WallTime start = row.retry_at.value_or(fire);
+    // It has waited for other jobs: RequiredAudit knows.
+    const bool has_waited = !version->job.required.empty() && start > due;
+    if (start == due || has_waited) return;
     add(FindingKind::extra, row,
-        fmt::format("was to start at {}, and the jitter of its job says {}",
-                    time_text(row.retry_at.value_or(fire)), time_text(due)));
+        fmt::format("was to start at {}, and the jitter of its job says {}", time_text(start),
+                    time_text(due)));
 }
 
 /// Whether the calendars of the job excluded a fire of that moment; nullopt: that is not sure.
@@ -361,8 +364,10 @@ void JobAudit::judge_pause(const LedgerEntry& row)
             return !is_known(time) || pauses_.may_cover(version_at(time)->job, time, rules_.change);
         };
         const WallTime due = row.retry_at.value_or(row.id.scheduled_at);
+        // One that has waited for other jobs may be decided long after it was due.
+        const bool is_end_known = is_daemon_end || longest_required_wait(row.id.scheduled_at) > 0s;
         const WallTime decided =
-            is_daemon_end ? row.ended_at.value_or(now_) : std::max(due, row.dispatched_at);
+            is_end_known ? row.ended_at.value_or(now_) : std::max(due, row.dispatched_at);
         const bool was_due_then = was_paused(due) && was_paused(row.gap_end.value_or(due));
         if (was_due_then || (!row.gap_end && was_paused(decided))) return;
         add(FindingKind::missed, row,
@@ -553,8 +558,8 @@ bool JobAudit::was_given_up(const LedgerEntry& row) const
         row.reason.cause == Cause::job_stopped || row.reason.cause == Cause::job_deleted;
     if (row.state != RunState::revoked || !says_so) return false;
     const WallTime fire = row.id.scheduled_at;
-    const WallTime latest =
-        std::max(row.retry_at.value_or(fire), row.dispatched_at) + rules_.settle;
+    const WallTime latest = std::max(row.retry_at.value_or(fire), row.dispatched_at) +
+                            longest_required_wait(fire) + rules_.settle;
     return std::ranges::any_of(versions_, [&](const Version& version) {
         return !version.schedule && version.begin >= fire &&
                (version.begin <= latest || may_wait(fire));
@@ -568,6 +573,14 @@ bool JobAudit::may_be_at_limit(WallTime fire) const
     const Version* const version = version_at(fire);
     if (version == nullptr || version->run_limit == 0) return false;
     return !run_num_ || *run_num_ + not_run_ >= version->run_limit;
+}
+
+/// How long a fire may wait for other jobs.
+seconds JobAudit::longest_required_wait(WallTime fire) const
+{
+    const Version* const version = version_at(fire);
+    if (version == nullptr || !version->exists) return 0s;
+    return version->job.requires_wait;
 }
 
 bool JobAudit::may_wait(WallTime fire) const
@@ -594,7 +607,8 @@ bool JobAudit::is_due_at_end(const LedgerEntry& row) const
     const WallTime fire = row.id.scheduled_at;
     const WallTime could_start = std::max(row.retry_at.value_or(fire), row.dispatched_at);
     if (row.state == RunState::planned) {
-        return now_ - could_start > rules_.settle && !may_wait(fire);
+        const auto wait = longest_required_wait(fire) + rules_.settle;
+        return now_ - could_start > wait && !may_wait(fire);
     }
     const Version* const version = version_at(fire);
     if (version == nullptr || version->timeout == 0s || near_change(fire)) return false;

@@ -125,6 +125,7 @@ private:
     bool was_skipped_ahead(const LedgerEntry& row) const;
     bool was_given_up(const LedgerEntry& row) const;
     bool may_be_at_limit(WallTime fire) const;
+    std::chrono::seconds longest_required_wait(WallTime fire) const;
     bool may_wait(WallTime fire) const;
     bool may_start_again(WallTime fire, WallTime start) const;
     bool is_due_at_end(const LedgerEntry& row) const;

@@ -193,14 +193,15 @@ ExitStatus show_stats(const StatsOptions& options)
 
 std::string agenda_text(const json::array& fires, const Screen& screen)
 {
-    Table table({{"WHEN"}, {"JOB", false, true}, {"USUALLY", true}, {"SKIPPED", false, true}});
+    Table table({{"WHEN"}, {"JOB", false, true}, {"USUALLY", true}, {"SKIPPED", false, true}, {"ONLY"}});
     for (const json::value& value : fires) {
         const AnswerFields fire(value);
         const std::string name = fire.text("name");
         table.add({{local_time_text(fire.millis("at"))},
                    {name.empty() ? fire.number_text("cron_id") : name},
                    {millis_text(fire, "usual_time")},
-                   {fire.text("excluded")}});
+                   {fire.text("excluded")},
+                   {fire.text("condition")}});
     }
     return table.text(screen);
 }

@@ -53,8 +53,8 @@ JobChange removal(const Job& job)
     return change;
 }
 
-/// How many jobs each job has before it in its chain. Those that are in a circle have as many as
-/// there are; the node refuses them.
+/// How many jobs each job has before it, which it runs after or requires. Those that are in a
+/// circle have as many as there are; the node refuses them.
 std::map<std::string_view, std::size_t> depths_of(
     const std::map<std::string_view, const Job*>& jobs)
 {
@@ -63,18 +63,20 @@ std::map<std::string_view, std::size_t> depths_of(
     for (std::size_t round = 0; round <= jobs.size() && !is_settled; ++round) {
         is_settled = true;
         for (const auto& [name, job] : jobs) {
-            for (const std::string& parent : job->run_after) {
-                const std::size_t deeper = depths[parent] + 1;
-                if (depths[name] >= deeper) continue;
-                depths[name] = deeper;
-                is_settled = false;
+            for (const std::vector<std::string>* names : {&job->run_after, &job->required}) {
+                for (const std::string& parent : *names) {
+                    const std::size_t deeper = depths[parent] + 1;
+                    if (depths[name] >= deeper) continue;
+                    depths[name] = deeper;
+                    is_settled = false;
+                }
             }
         }
     }
     return depths;
 }
 
-/// A job comes after those that it runs after, and goes before them.
+/// A job comes after those that it runs after, or requires, and goes before them.
 void order_by_chains(std::vector<JobChange>& changes, std::span<const FileJob> file,
                      std::span<const Job> node)
 {

@@ -49,6 +49,12 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "--run-after"},
     {"run_after_on", "--run-after-on", "OUTCOME", "When",
      "When all of them succeeded, any of them failed, or however they ended"},
+    {"requires", "--requires", "JOBS", "When",
+     "A fire runs only if the last fire of each of these jobs, separated by commas, succeeded, "
+     "since its own fire before; '' is none",
+     "--requires"},
+    {"requires_wait", "--requires-wait", "DURATION", "When",
+     "How long a fire waits for them, no longer than until its next one; 0 is not at all"},
     {"command", "--command", "COMMAND", "What", "A command line for /bin/sh"},
     {"kind", "--kind", "KIND", "What",
      "A command, a request, which --http-url says, too, or a command that is kept alive"},

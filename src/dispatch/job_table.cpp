@@ -3,6 +3,7 @@
 #include "model/daemon.hpp"
 #include "model/job_kinds.hpp"
 #include "model/job_zone.hpp"
+#include "schedule/fire_before.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -21,6 +22,15 @@ std::optional<WallTime> PlannedJob::next(WallTime after) const
     const Window window{job.start_time, job.end_time};
     const auto from = std::chrono::floor<std::chrono::seconds>(std::max(after, job.effective_from));
     const auto fire = schedule->next_in_window(from, window);
+    if (!fire) return std::nullopt;
+    return WallTime(*fire);
+}
+
+std::optional<WallTime> PlannedJob::previous(WallTime time) const
+{
+    if (!schedule) return std::nullopt;
+    const auto fire = fire_before(*schedule, std::chrono::ceil<std::chrono::seconds>(time),
+                                  Window{job.start_time, job.end_time});
     if (!fire) return std::nullopt;
     return WallTime(*fire);
 }

@@ -38,6 +38,10 @@ struct PlannedJob {
     /// A daemon has none: see Daemons; nor has a job that runs after others: see Chains.
     std::optional<WallTime> next(WallTime after) const;
 
+    /// The last moment before `time` at which its schedule names a fire inside its window, as if it
+    /// had always been as it is.
+    std::optional<WallTime> previous(WallTime time) const;
+
     /// Whether it may fire at that moment: by its schedule, or after others, which does not ask
     /// what those do, or since when this version counts.
     bool may_fire_at(WallTime time) const;

@@ -19,6 +19,7 @@ void OpenRuns::assign(Place run, const NodeName& node)
     TrackedRun& state = run->second;
     state.node_ = node;
     state.slots_ = state.order.fields.job().weight;
+    state.requirement = Requirement::noted;
     ++share.open;
     share.slots += state.slots_;
     share.turn = ++turns_;
@@ -138,7 +139,8 @@ bool OpenRuns::is_behind_another(const RunId& id) const
         const TrackedRun& earlier = runs_.at(other);
         // With jitter it may be due later.
         const bool starts_later = earlier.retry_at && *earlier.retry_at > start;
-        if (earlier.node_.empty() && !starts_later) return true;
+        const bool waits = earlier.requirement == Requirement::waits;
+        if (earlier.node_.empty() && !starts_later && !waits) return true;
     }
     return false;
 }

@@ -21,6 +21,14 @@ enum class RunPhase : std::uint8_t {
     running,
 };
 
+/// Whether a fire was asked for what its job requires (Job::required).
+enum class Requirement : std::uint8_t {
+    none,   ///< not asked yet, or there is nothing to ask
+    waits,  ///< see Requirements
+    met,    ///< it is let go; its row does not say so yet
+    noted,  ///< it was let go, as its row says
+};
+
 /// A run that a dispatcher has planned, or found, and that has not ended.
 class TrackedRun {
 public:
@@ -38,6 +46,7 @@ public:
     std::string requested_by;      ///< see PlannedRun
     std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
     std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
+    Requirement requirement = Requirement::none;
     /// Nobody has said which locks its node gave it: it may hold any.
     bool may_hold_any_lock = false;
 
@@ -107,8 +116,8 @@ public:
     std::vector<Holder> runs_of(JobId job) const;
     /// One of each node that has runs with one of these locks, or with any for all that is known.
     std::vector<Holder> holders_of(const std::set<std::string>& locks) const;
-    /// Whether an earlier run of the job than this one, that does not start later, is at no node
-    /// yet.
+    /// Whether an earlier run of the job than this one, that does not start later, and does not
+    /// wait for what the job requires, is at no node yet.
     bool is_behind_another(const RunId& id) const;
 
 private:

@@ -36,6 +36,7 @@ void RunLife::place_new(Place run, std::string requested_by, Moment now)
         return;
     }
     row.run_server = placed->second.node();
+    row.reason = why_waits(placed->second);
     book_.draft.add(std::move(row));
 }
 
@@ -65,6 +66,24 @@ bool RunLife::is_delayed(const TrackedRun& run, Moment now) const
            *run.retry_at > now.wall + book_.settings.lookahead;
 }
 
+/// What people ask for, and what comes after a first attempt, is not asked what its job requires.
+bool RunLife::is_to_ask(const TrackedRun& run) const
+{
+    const bool is_by_schedule = run.order.id.attempt == 1 && run.requested_by.empty();
+    const bool was_asked =
+        run.requirement == Requirement::met || run.requirement == Requirement::noted;
+    if (!is_by_schedule || was_asked || !run.node().empty()) return false;
+    const PlannedJob* const planned = book_.jobs.find(run.order.id.job);
+    return planned != nullptr && planned->schedule && !planned->job.required.empty();
+}
+
+/// What its row says while it is to be asked that; empty: it is not.
+Reason RunLife::why_waits(const TrackedRun& run) const
+{
+    if (!is_to_ask(run)) return {};
+    return waits_for_required(book_.jobs.find(run.order.id.job)->job);
+}
+
 void RunLife::place(Place run, Moment now)
 {
     if (is_delayed(run->second, now)) {
@@ -75,6 +94,11 @@ void RunLife::place(Place run, Moment now)
         } else {
             book_.delayed.add(*run->second.retry_at, run->first);
         }
+        return;
+    }
+    if (is_to_ask(run->second)) {
+        run->second.requirement = Requirement::waits;
+        book_.requirements.hold(run->first);
         return;
     }
     const PlannedJob* planned = book_.jobs.find(run->first.job);
@@ -123,10 +147,14 @@ void RunLife::place_waiting(Moment now)
         place(run, now);
         const auto placed = book_.runs.find(id);
         if (placed == book_.runs.end()) continue;
-        // Also when its job has another jitter since.
-        const bool is_told = !placed->second.node().empty() || is_delayed(placed->second, now);
+        // Also when its job has another jitter since, or requires something, or it was let go.
+        TrackedRun& state = placed->second;
+        const bool is_told = !state.node().empty() || is_delayed(state, now) ||
+                             state.requirement == Requirement::waits ||
+                             state.requirement == Requirement::met;
         if (!is_told) continue;
-        book_.draft.move(id, placed->second.node(), now.wall, placed->second.retry_at);
+        if (state.requirement == Requirement::met) state.requirement = Requirement::noted;
+        book_.draft.move(id, state.node(), now.wall, state.retry_at, why_waits(state));
     }
 }
 
@@ -198,6 +226,7 @@ void RunLife::close(Place run)
 {
     book_.doubts.settle(run->first);
     book_.unplaced.erase(run->first);
+    book_.requirements.forget(run->first);
     book_.runs.close(run);
 }
 
@@ -247,6 +276,11 @@ void RunLife::put_back(Place run)
         set_work(run->second.order, *planned);
     }
     run->second.phase = RunPhase::placed;
+    // Its job may require something else by now.
+    book_.requirements.forget(run->first);
+    if (run->second.requirement == Requirement::waits) {
+        run->second.requirement = Requirement::none;
+    }
     book_.unplaced.insert(run->first);
 }
 

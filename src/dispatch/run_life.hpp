@@ -35,8 +35,8 @@ public:
     /// The attempt before this one is not the last any more. It may be open yet: its node may have
     /// told the store alone that it is over.
     void note_next_attempt(const RunId& next);
-    /// Finds nodes for those that have rows and are at none; they wait where there is none, and
-    /// those with jitter until their start is near.
+    /// Finds nodes for those that have rows and are at none; they wait where there is none, those
+    /// with jitter until their start is near, and those of jobs that require others for these.
     void place_waiting(Moment now);
     /// The node holds it, or is running it: it says so.
     void adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now);
@@ -71,6 +71,8 @@ public:
 
 private:
     bool is_delayed(const TrackedRun& run, Moment now) const;
+    bool is_to_ask(const TrackedRun& run) const;
+    Reason why_waits(const TrackedRun& run) const;
     void place(Place run, Moment now);
     void put_on(Place run, const NodeName& node, Moment now);
     void adopt_work(Place run, const RunOrder& order);

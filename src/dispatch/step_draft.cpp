@@ -32,11 +32,12 @@ void StepDraft::add_gap(const RunId& first, WallTime last, std::int64_t fires, R
 }
 
 void StepDraft::move(const RunId& id, const NodeName& node, WallTime at,
-                     std::optional<WallTime> retry_at)
+                     std::optional<WallTime> retry_at, Reason why)
 {
     if (PlannedRun* const added = find_added(id)) {
         added->run_server = node;
         added->dispatched_at = at;
+        added->reason = std::move(why);
         if (retry_at) added->retry_at = retry_at;
         return;
     }
@@ -45,6 +46,7 @@ void StepDraft::move(const RunId& id, const NodeName& node, WallTime at,
     row.run_server = node;
     row.dispatched_at = at;
     row.retry_at = retry_at;
+    row.reason = std::move(why);
     step_.moved.push_back(std::move(row));
 }
 

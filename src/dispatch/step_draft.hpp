@@ -30,8 +30,9 @@ public:
     void add_gap(const RunId& first, WallTime last, std::int64_t fires, Reason why, WallTime at);
     /// The run has a row, and goes to another node, or to none yet.
     /// @param retry_at see PlannedRun; not set: as the row has it.
+    /// @param why what the row says from now on of why it is at none.
     void move(const RunId& id, const NodeName& node, WallTime at,
-              std::optional<WallTime> retry_at = {});
+              std::optional<WallTime> retry_at = {}, Reason why = {});
     /// The dispatcher ends the run, which was at `node` (empty = at none).
     /// @param rehearsal then nothing is told of it.
     void end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at,

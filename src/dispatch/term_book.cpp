@@ -34,6 +34,7 @@ TermBook::TermBook(Epoch epoch, NodeName node, const DispatchSettings& dispatch_
       placement(settings, nodes, choice, runs, jobs.locks()),
       redelivery(jobs, misfires),
       retries(jobs),
+      requirements(jobs),
       daemons(jobs, runs, choice),
       chains(jobs),
       paused(jobs),

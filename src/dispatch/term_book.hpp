@@ -18,6 +18,7 @@
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
 #include "dispatch/redelivery.hpp"
+#include "dispatch/requirements.hpp"
 #include "dispatch/retry_rules.hpp"
 #include "dispatch/run_doubts.hpp"
 #include "dispatch/run_quotas.hpp"
@@ -49,8 +50,8 @@ WallTime due_of(const OpenRun& row);
 
 /// What is known and decided in one term of one dispatcher: the parts, each with its contract in
 /// its own header, and what is asked of several of them at once. TermRules and the classes beside
-/// it (RunLife, DueFires, FurtherAttempts, ChainedFires, DaemonStarts, AskedRuns, EarlyRuns,
-/// LostRuns) change them together. Plain memory, no clock of its own; one thread.
+/// it (RunLife, DueFires, FurtherAttempts, ChainedFires, RequiredFires, DaemonStarts, AskedRuns,
+/// EarlyRuns, LostRuns) change them together. Plain memory, no clock of its own; one thread.
 struct TermBook {
     /// `all_jobs` is the node's warm copy, and `node` dispatches.
     TermBook(Epoch epoch, NodeName node, const DispatchSettings& dispatch_settings,
@@ -118,6 +119,7 @@ struct TermBook {
     RetryRules retries;
     WaitingRuns waiting;
     DelayedRuns delayed;
+    Requirements requirements;
     Daemons daemons;
     Chains chains;
     PausedFires paused;

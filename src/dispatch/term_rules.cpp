@@ -71,6 +71,8 @@ void take_from_row(TrackedRun& run, const OpenRun& row)
     set_request(run, row.planned.requested_by);
     run.retry_at = row.planned.retry_at;
     if (is_retry_of_itself(row.planned)) run.failed_at = row.failed_at;
+    const bool waits = row.planned.reason.cause == Cause::required;
+    if (!waits) run.requirement = Requirement::noted;
 }
 
 }  // namespace
@@ -83,6 +85,7 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       attempts_(book_, life_),
       due_fires_(book_, life_),
       chained_fires_(book_, life_, attempts_),
+      required_fires_(book_, life_),
       daemon_starts_(book_, life_),
       asked_runs_(book_, life_),
       early_runs_(book_, life_),
@@ -419,6 +422,7 @@ bool TermRules::has_news(Moment now)
     const bool work = book_.paused.has_rows() || !book_.unplaced.empty() ||
                       !book_.redelivery.is_empty() || !book_.retries.is_empty() || is_wait_over ||
                       !book_.taken_back.empty() || !book_.draft.is_empty() ||
+                      book_.requirements.has_decided() ||
                       (!due_fires_.is_held() && book_.chains.has_news());
     if (work || due_fires_.is_held()) return work;
     const auto due = book_.planner.next_due();
@@ -445,6 +449,7 @@ PlanStep TermRules::step(Moment now)
         chained_fires_.plan(now);
     }
     if (attempts_.start_waiting(now)) behind_ = true;
+    required_fires_.plan(now);
     life_.place_waiting(now);
     life_.end_taken_back(now);
 
@@ -519,6 +524,7 @@ void TermRules::report_end(const NodeName& node, const RunReport& end, Moment no
     if (was_open) life_.close(run);
     book_.daemons.ended(daemon_start_of(end, !requested_by.empty()), now.wall);
     book_.chains.ended(fire_end_of(end, now.wall));
+    book_.requirements.ended(id.job, now.wall);
     if (book_.may_be_followed(end)) book_.told_ends.add(end);
     if (was_open || !book_.has_begun) {
         life_.note_end(id, end.state, row_step, end.rehearsal);

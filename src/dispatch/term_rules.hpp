@@ -12,6 +12,7 @@
 #include "dispatch/job_table.hpp"
 #include "dispatch/lost_runs.hpp"
 #include "dispatch/outbox.hpp"
+#include "dispatch/required_fires.hpp"
 #include "dispatch/run_life.hpp"
 #include "dispatch/term_book.hpp"
 #include "model/node_load.hpp"
@@ -53,7 +54,7 @@ namespace peercron {
 /// Here is the order in which things happen. What a rule says (where a run goes, which late fires
 /// run, what has to be looked up …) is in a class of its own, all of which TermBook holds; what
 /// happens to a run is in RunLife; and what makes runs, or ends them, in DueFires,
-/// FurtherAttempts, ChainedFires, DaemonStarts, AskedRuns, EarlyRuns and LostRuns.
+/// FurtherAttempts, ChainedFires, RequiredFires, DaemonStarts, AskedRuns, EarlyRuns and LostRuns.
 class TermRules {
 public:
     /// `jobs` is the node's warm copy; it must be up to date.
@@ -270,6 +271,24 @@ public:
         book_.chains.found(std::move(rows), hold);
     }
 
+    // Fires of jobs that require others: see Requirements.
+
+    bool has_required_questions() const { return !book_.requirements.is_empty(); }
+    std::optional<WallTime> next_required_question() const
+    {
+        return book_.requirements.next_question();
+    }
+    std::vector<RequiredQuestion> take_required_questions(Moment now, std::size_t most)
+    {
+        return book_.requirements.take_questions(now.wall, book_.planned_through, most);
+    }
+    void found_required(std::vector<RequiredFinding> findings, Moment now)
+    {
+        book_.requirements.found(std::move(findings), now.wall,
+                                 [this](const RunId& id) { return book_.is_fire_open(id); });
+    }
+    bool has_decided_required() const { return book_.requirements.has_decided(); }
+
     // Retries.
 
     /// Whether ends of runs may be in the store alone, so that Store::runs_to_retry() is to be
@@ -354,6 +373,7 @@ private:
     FurtherAttempts attempts_;
     DueFires due_fires_;
     ChainedFires chained_fires_;
+    RequiredFires required_fires_;
     DaemonStarts daemon_starts_;
     AskedRuns asked_runs_;
     EarlyRuns early_runs_;

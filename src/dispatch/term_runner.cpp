@@ -65,6 +65,8 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
                      writer_, rules_, [this] { wake(); }),
       chain_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
                     writer_, rules_, [this] { wake(); }),
+      requirement_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
+                          writer_, rules_, [this] { wake(); }),
       backfill_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
                        writer_, rules_, [this] { wake(); }),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
@@ -116,6 +118,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
     tasks_.spawn("retries", retry_reader_.read_requested());
     tasks_.spawn("daemons", daemon_reader_.run());
     tasks_.spawn("chains", chain_reader_.run());
+    tasks_.spawn("requirements", requirement_reader_.run());
     tasks_.spawn("backfills", backfill_reader_.run());
     while (lock_.is_held() && !dispatcher_.finishing_) {
         lock_.check_newest();
@@ -138,6 +141,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
         if (rules_.has_hidden_ends()) retry_reader_.notice_hidden_ends();
         if (rules_.has_daemon_questions()) daemon_reader_.notice();
         if (rules_.has_chain_questions()) chain_reader_.notice();
+        if (rules_.has_required_questions()) requirement_reader_.notice();
         const bool due = now().steady - last_commit_ >= longest_plan_pause;
         if (due || requests_.has_answers() || rules_.has_news(now())) co_await commit_step();
         requests_.send_answers();
@@ -361,6 +365,7 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
     const auto on_reports = [&](const RunReports& reports) {
         for (const RunReport& report : reports.reports) rules_.report(node, report, now());
         if (rules_.has_chain_news()) wake();
+        if (rules_.has_required_questions()) requirement_reader_.notice();
     };
     const auto on_beat = [&](const NodeBeat& beat) {
         rules_.beat(node, beat, now());

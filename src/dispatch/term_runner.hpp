@@ -13,6 +13,7 @@
 #include "dispatch/job_reader.hpp"
 #include "dispatch/node_links.hpp"
 #include "dispatch/node_requests.hpp"
+#include "dispatch/requirement_reader.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/retry_reader.hpp"
 #include "dispatch/revocations.hpp"
@@ -87,6 +88,7 @@ private:
     RetryReader retry_reader_;
     DaemonReader daemon_reader_;
     ChainReader chain_reader_;
+    RequirementReader requirement_reader_;
     BackfillReader backfill_reader_;
     SelfAudit self_audit_;
     Retention retention_;

@@ -5,9 +5,11 @@
 #include "model/jitter.hpp"
 #include "model/job_zone.hpp"
 #include "model/missed.hpp"
+#include "model/requires.hpp"
 #include "model/run_request.hpp"
 #include "schedule/calendars.hpp"
 #include "schedule/describe.hpp"
+#include "schedule/fire_before.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -86,6 +88,7 @@ public:
         note_definition();
         note_pauses();
         note_calendars();
+        note_required();
         note_neighbours();
         if (found_.row) {
             explain_row();
@@ -219,6 +222,17 @@ private:
                         when(found_.at), excluded_ ? *excluded_ : std::string("in all of them")));
     }
 
+    void note_required()
+    {
+        if (!version_.job || version_.job->required.empty()) return;
+        const Job& job = *version_.job;
+        std::string text = "it runs only " + required_words(job.required);
+        if (job.requires_wait.count() > 0) {
+            text += fmt::format(", and waits for that for {}", in_words(job.requires_wait));
+        }
+        add("requires", std::move(text));
+    }
+
     void note_neighbours()
     {
         if (!version_.schedule || version_.job->stop) return;
@@ -230,29 +244,9 @@ private:
                                         : calendars_.next_fire(*version_.schedule, window, terms,
                                                                second, second + furthest_open);
         if (next) found_.next_fire = *next;
-        found_.previous_fire = fire_before(second, window);
-    }
-
-    /// Found by looking ahead from further and further back, and then from between.
-    std::optional<WallTime> fire_before(std::chrono::sys_seconds second, const Window& window) const
-    {
-        constexpr std::chrono::seconds furthest = 2 * 366 * 24h;
-        const auto has_fire = [&](std::chrono::seconds back) {
-            const auto fire = version_.schedule->next_in_window(second - back - 1s, window);
-            return fire && *fire < second;
-        };
-        std::chrono::seconds without = 0s;
-        std::chrono::seconds with = 60s;
-        while (!has_fire(with)) {
-            if (with > furthest) return std::nullopt;
-            without = with;
-            with *= 4;
+        if (const auto before = fire_before(*version_.schedule, second, window)) {
+            found_.previous_fire = *before;
         }
-        while (with - without > 1s) {
-            const std::chrono::seconds between = without + (with - without) / 2;
-            (has_fire(between) ? with : without) = between;
-        }
-        return *version_.schedule->next_in_window(second - with - 1s, window);
     }
 
     void note_plan()
@@ -377,12 +371,18 @@ private:
                 return fmt::format("The fire of {} failed; attempt {} starts at {}.", due,
                                    run.id.attempt, when(*row.retry_at));
             case Verdict::waiting:
+                if (run.reason.cause == Cause::required) {
+                    return fmt::format("It was due at {}, and {}.", due, run.reason.detail);
+                }
                 return run.run_server.empty()
                            ? fmt::format("It was due at {} and waits for {}.", due, node_wanted())
                            : fmt::format(
                                  "It was due at {}, was given to {}, and has not started yet.", due,
                                  run.run_server);
             case Verdict::future:
+                if (run.reason.cause == Cause::required) {
+                    return fmt::format("It is due at {}, and {}.", due, run.reason.detail);
+                }
                 if (row.retry_at) {
                     return fmt::format("It was due at {}, and with its jitter starts at {}.", due,
                                        when(*row.retry_at));
@@ -440,6 +440,10 @@ private:
                 fmt::format("It is due at {}, in {}.", due, in_words(found_.at - known_.now));
             if (const auto start = delayed_start(*version_.job, found_.at)) {
                 found_.answer += fmt::format(" With its jitter it starts at {}.", when(*start));
+            }
+            if (!version_.job->required.empty()) {
+                found_.answer +=
+                    fmt::format(" It runs only {}.", required_words(version_.job->required));
             }
             if (pause_) found_.answer += fmt::format(" It will be skipped: {}.", why_paused());
             if (!pause_ && excluded_) {

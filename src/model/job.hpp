@@ -49,6 +49,10 @@ struct Job {
     std::vector<std::string> run_after;  ///< names of jobs: it fires when all of them are over
     RunAfterOn run_after_on = RunAfterOn::success;
 
+    // See model/requires.hpp.
+    std::vector<std::string> required;      ///< names of jobs whose last fires must have succeeded
+    std::chrono::seconds requires_wait{0};  ///< how long a fire waits for that
+
     bool is_mutex = false;
     std::int64_t start_time = 0;      ///< Unix seconds; a fire at t needs start_time <= t
     std::int64_t end_time = 0;        ///< Unix seconds; a fire at t needs t < end_time; 0 = open

@@ -140,9 +140,11 @@ struct JobField {
 
 inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
+/// A week.
+inline constexpr std::int64_t most_requires_wait = 604'800;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 67> job_fields{{
+inline constexpr std::array<JobField, 69> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -407,6 +409,12 @@ inline constexpr std::array<JobField, 67> job_fields{{
      .about = "calendars that its fires must be in, or with ! before the name must not be in, as "
               "workdays, !freeze; all must hold. A fire that they exclude is skipped, cause "
               "calendar. workdays and weekends are always there"},
+    {"requires", &Job::required, kind::Words{16, 128, nullptr, true},
+     "names of jobs: a fire runs only if the last fire of each of them succeeded, of those that "
+     "were due since the job's own fire before; otherwise it is skipped, cause requires"},
+    {"requires_wait", &Job::requires_wait, kind::Duration{most_requires_wait},
+     "seconds that a fire waits for what it requires, no longer than until the job's next fire; 0 "
+     "is not at all"},
 }};
 
 /// Fields by their place in job_fields.

@@ -24,13 +24,18 @@ bool is_blank(std::string_view text)
 }
 
 /// What of a command's is about its fires and their attempts: a daemon has neither.
-constexpr std::array<FieldMember, 24> not_of_daemons{
+constexpr std::array<FieldMember, 26> not_of_daemons{
     &Job::cron_set,     &Job::time_zone,      &Job::timeout,         &Job::run_limit,
     &Job::delivery,     &Job::misfire_policy, &Job::overlap,         &Job::misfire_window,
     &Job::is_mutex,     &Job::max_concurrent, &Job::retries,         &Job::retry_delay,
     &Job::inputs,       &Job::retry_on,       &Job::retry_max_delay, &Job::slow_after,
     &Job::expect_every, &Job::expect_by,      &Job::run_after,       &Job::run_after_on,
-    &Job::locks,        &Job::jitter,         &Job::late_goal,       &Job::calendar};
+    &Job::locks,        &Job::jitter,         &Job::late_goal,       &Job::calendar,
+    &Job::required,     &Job::requires_wait};
+
+/// What has to fit together: see find_problem_of_requires().
+constexpr std::array<FieldMember, 4> about_requires{&Job::required, &Job::requires_wait,
+                                                    &Job::run_after, &Job::name};
 
 constexpr std::array<FieldMember, 5> only_of_daemons{&Job::restart, &Job::restart_delay,
                                                      &Job::restart_max_delay, &Job::healthy_after,
@@ -104,6 +109,29 @@ std::optional<JobProblem> find_problem_of_http(const Job& job, const JobPatch& p
     return find_unknown_placeholder(job);
 }
 
+std::optional<JobProblem> find_problem_of_requires(const Job& job, const JobPatch& patch)
+{
+    if (job.required.empty()) {
+        if (job.requires_wait.count() == 0) return std::nullopt;
+        return problem(field_of(&Job::requires_wait),
+                       fmt::format("given {} for a job that requires no others; 0 is allowed",
+                                   job.requires_wait.count()));
+    }
+    if (is_chained(job)) {
+        const bool is_given = patch.has(&Job::required);
+        return problem(is_given ? field_of(&Job::required) : field_of(&Job::run_after),
+                       fmt::format("given for a job with {0}; a job either runs after others, or "
+                                   "has a schedule and requires others; give {0} as \"\", too",
+                                   is_given ? "run_after" : "requires"));
+    }
+    if (!job.name.empty() && std::ranges::count(job.required, job.name) > 0) {
+        const bool is_given = patch.has(&Job::required);
+        return problem(is_given ? field_of(&Job::required) : field_of(&Job::name),
+                       fmt::format("given {}; a job cannot require itself", quote_utf8(job.name)));
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 bool is_for(const JobField& field, JobKind kind)
@@ -130,6 +158,11 @@ void imply_kind(JobPatch& patch)
 std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& patch)
 {
     const auto given = fields_of(patch.given);
+    const bool may_not_fit = std::ranges::any_of(
+        given, [](const JobField* field) { return is_among(*field, about_requires); });
+    if (may_not_fit) {
+        if (auto found = find_problem_of_requires(job, patch)) return found;
+    }
     const bool is_concerned = std::ranges::any_of(given, [&job](const JobField* field) {
         return field->for_node || field->member == FieldMember(&Job::command) ||
                !is_for(*field, job.kind);

@@ -38,10 +38,11 @@ enum class Cause : std::uint8_t {
     paused,         ///< its job was paused
     lock,           ///< a lock of the job was not free, or is too small for it
     calendar,       ///< the calendars of its job exclude it
+    required,  ///< a job that it requires has not succeeded; while it is planned, it waits for that
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 25> cause_words{"",
+inline constexpr std::array<std::string_view, 26> cause_words{"",
                                                               "mutex",
                                                               "replaced",
                                                               "overload",
@@ -65,7 +66,8 @@ inline constexpr std::array<std::string_view, 25> cause_words{"",
                                                               "parent",
                                                               "paused",
                                                               "lock",
-                                                              "calendar"};
+                                                              "calendar",
+                                                              "requires"};
 
 constexpr std::string_view to_string(Cause cause)
 {

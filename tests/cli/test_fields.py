@@ -60,7 +60,7 @@ NOT_OF_DAEMONS = ("cronSet", "time_zone", "timeout", "run_limit", "delivery", "m
 
 def has(kind, name):
     """Whether a job of this kind, with a schedule, has the field."""
-    if name == "run_after":
+    if name in ("run_after", "requires", "requires_wait"):
         return False
     if name in OF_DAEMONS or kind == "daemon":
         return kind == "daemon" and name not in NOT_OF_DAEMONS and not name.startswith("http_")

@@ -87,7 +87,9 @@ def is_good_body(body):
     if body.get("kind") not in (None, "command") or any(name.startswith("http_") or name in OF_DAEMONS for name in body):
         return False
     # Names of other jobs: test_chains.py.
-    if body.get("run_after") not in (None, "", []):
+    if body.get("run_after") not in (None, "", []) or body.get("requires") not in (None, "", []):
+        return False
+    if body.get("requires_wait") not in (None, 0, "0"):
         return False
     if not are_ascending(body.get("success_codes")) or not are_ascending(body.get("retry_on")):
         return False

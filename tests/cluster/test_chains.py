@@ -202,4 +202,51 @@ def test_it_goes_on_after_the_death_of_all(victim_cluster):
     assert_ran_once(cluster, witness, load)
 
 
+def requires(cluster, command, second, names, wait, **more):
+    return add_once(cluster, command, second, requires=names, requires_wait=wait, **more)
+
+
+def test_a_job_runs_only_if_what_it_requires_has_succeeded(cluster):
+    second = next_second(4)
+    good = add_once(cluster, "true", second - 2, name="good")
+    bad = add_once(cluster, "exit 3", second - 2, name="bad")
+    happy = requires(cluster, "true", second, "good", 0, name="happy")
+    sad = requires(cluster, "true", second, "good,bad", 0, name="sad")
+    ran = wait_row(cluster, happy, {"success"})
+    assert ran["reason"] == "" and int(ran["started_at"]) - second * 1000 < 3000, ran
+    assert wait_row(cluster, good, {"success"}) and wait_row(cluster, bad, {"failed"})
+    skipped = wait_row(cluster, sad, {"skipped"})
+    assert skipped["reason"].startswith("requires: bad failed at ") and skipped["reason"].endswith(", exit code 3"), skipped
+    why = cluster.api(f"/cron/{sad}/why")
+    assert why["verdict"] == "skipped" and "bad failed at" in why["answer"], why
+    run = cluster.api(f"/cron/run/{sad}")
+    assert wait_row(cluster, sad, {"success"})["scheduled_at"] == str(run["scheduled_at"]), "people are not asked"
+    let_pass(1)
+    report = cluster.api("/audit")
+    assert report["totals"]["clean"], report
+
+
+def test_a_fire_that_waits_for_what_it_requires_survives_the_dispatcher(victim_cluster):
+    cluster = victim_cluster
+    witness = Witness(cluster)
+    gate = cluster.witness_file()
+    second = next_second(3)
+    extract = add_once(cluster, f"while [ ! -e {gate} ]; do sleep 0.1; done", second - 1, name="extract")
+    digest = requires(cluster, witness.command, second, "extract", 120, name="digest")
+    runner = cluster.number(wait_row(cluster, extract, {"running"})["run_server"])
+    dispatcher = cluster.number(cluster.dispatcher())
+    let_pass(3)
+    row = wait_row(cluster, digest, {"planned"})
+    assert (row["reason"], row["run_server"]) == ("requires: waits for extract", ""), row
+    assert "waits for extract" in cluster.api(f"/cron/{digest}/why")["answer"]
+    if runner == dispatcher:
+        pytest.skip("what it requires runs on the dispatcher's node")
+    cluster.run("kill-node", str(dispatcher))
+    cluster.dispatcher()
+    gate.touch()
+    done = wait_row(cluster, digest, {"success"}, 60)
+    assert int(done["started_at"]) >= int(wait_row(cluster, extract, {"success"})["ended_at"])
+    assert_ran_once(cluster, witness, digest)
+
+
 ALSO_SOLO = True

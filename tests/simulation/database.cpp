@@ -242,6 +242,7 @@ TermStart Database::read_term() const
         run.planned.gap_end = row.gap_end;
         run.planned.requested_by = row.requested_by;
         run.planned.retry_at = row.retry_at;
+        if (mutation_ == Mutation::forgets_required) run.planned.reason = {};
         if (mutation_ == Mutation::forgets_starts && id.attempt == 1) run.planned.retry_at.reset();
         run.failed_at = failed_at;
         run.epoch = row.epoch;
@@ -375,6 +376,38 @@ std::optional<LogRow> Database::newest_attempt(const RunId& id) const
         newest->run.state = row->second.state;
     }
     return newest;
+}
+
+std::optional<Job> Database::find_job_by_name(const std::string& name) const
+{
+    for (const auto& [id, job] : cron_) {
+        if (job.name == name) return job;
+    }
+    return std::nullopt;
+}
+
+std::vector<LogRow> Database::job_rows_before(JobId job, WallTime before, std::size_t limit) const
+{
+    std::vector<LogRow> rows;
+    if (mutation_ == Mutation::sees_nothing_required) return rows;
+    auto row = log_.lower_bound(RunId{job, before, 0});
+    while (row != log_.begin() && rows.size() < limit) {
+        --row;
+        const auto& [id, found] = *row;
+        if (id.job != job) break;
+        LogRow shown;
+        shown.run.id = id;
+        shown.run.state = found.state;
+        shown.run.reason = found.reason;
+        shown.run.exit_code = found.exit_code;
+        shown.run.ended_at = found.ended_at;
+        shown.requested_by = found.requested_by;
+        if (mutation_ == Mutation::takes_for_success && has_run(found.state)) {
+            shown.run.state = RunState::success;
+        }
+        rows.push_back(std::move(shown));
+    }
+    return rows;
 }
 
 void Database::commit_as(Epoch epoch, const PlanStep& step)
@@ -590,6 +623,7 @@ void Database::move(const PlannedRun& run, const PlanStep& step)
         row = *before;
         if (row.state != RunState::planned) return;
     }
+    row.reason = run.reason;
     row.run_server = run.run_server;
     row.dispatch_server = step.dispatch_server;
     row.dispatched_at = run.dispatched_at;

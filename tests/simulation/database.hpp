@@ -104,6 +104,8 @@ public:
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) const;
     std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) const;
     std::optional<LogRow> newest_attempt(const RunId& id) const;
+    std::optional<Job> find_job_by_name(const std::string& name) const;
+    std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) const;
     void record(std::span<const RunReport> reports);
 
     const StepId& last_step() const { return last_step_; }

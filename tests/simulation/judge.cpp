@@ -172,12 +172,18 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     const bool is_fire_of_child = id.attempt == 1 && is_child(id.job);
     const bool is_delayed = id.attempt == 1 && is_planned(id) && longest_jitter(id.job) > 0s;
     if (is_delayed) check_delayed_row(id, before, after);
-    if (before == nullptr && after.retry_at && !is_fire_of_child && !is_delayed) {
+    const bool is_demanding = id.attempt == 1 && demanding(id.job) != nullptr;
+    if (before == nullptr && after.retry_at && !is_fire_of_child && !is_delayed && !is_demanding) {
         check_retry_row(id, after);
     }
+    if (is_demanding) check_demanding_row(id, before, after);
     check_paused_row(id, after);
     check_excluded_row(id, after);
     if (is_final(after.state)) over_.try_emplace(id, world_.now());
+    const bool is_success = after.state == RunState::success;
+    if (is_success && (before == nullptr || before->state != RunState::success)) {
+        succeeded_.insert_or_assign(id, world_.now());
+    }
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     if (is_failure(after)) failed_.try_emplace(id, world_.now());
     if (excused_.contains(after.run_server)) excused_runs_.insert(id);
@@ -262,6 +268,7 @@ void Judge::row_moved(const RunId& from, const RunId& to)
     rename(ended_badly_);
     rename(failed_);
     rename(over_);
+    rename(succeeded_);
     rename(copied_);
     rename(executions_);
     rename(excused_runs_);
@@ -594,6 +601,7 @@ void Judge::started(Execution& execution)
     check_delayed_start(execution);
     check_daemon_start(execution);
     check_child_start(execution);
+    check_demanding_start(execution);
     check_paused_start(execution);
     check_excluded_start(execution);
 
@@ -626,7 +634,8 @@ void Judge::started(Execution& execution)
     const auto late = world_.wall() - due;
     const bool may_wait = has_limit(order) && order.concurrency.at_limit != Overlap::skip;
     const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !may_wait &&
-                          !excused_runs_.contains(id) && !is_child(id.job);
+                          !excused_runs_.contains(id) && !is_child(id.job) &&
+                          demanding(id.job) == nullptr;
     if (is_bound && late > lateness_) {
         broken("late", fmt::format("{}, by {}", who, late));
     }
@@ -798,6 +807,8 @@ std::chrono::seconds Judge::longest_jitter(JobId job) const
 void Judge::check_delayed_row(const RunId& id, const LedgerRow* before, const LedgerRow& after)
 {
     if (has_wrong_clocks_ || after.state == RunState::revoked) return;
+    // It may start later than that: see check_demanding_row().
+    if (demanding(id.job) != nullptr) return;
     const WallTime start = after.retry_at.value_or(id.scheduled_at);
     if (start < id.scheduled_at || start > id.scheduled_at + longest_jitter(id.job)) {
         broken("outside its jitter",
@@ -1123,6 +1134,111 @@ void Judge::check_child_start(const Execution& execution)
             broken("started before its parent was over",
                    fmt::format("{}, and {} runs", to_string(id), to_string(run->first)));
         }
+    }
+}
+
+/// The job, if it requires others; no scenario changes that.
+const Job* Judge::demanding(JobId job) const
+{
+    const auto versions = versions_.find(job);
+    if (versions == versions_.end() || !versions->second.front().job) return nullptr;
+    const Job& first = *versions->second.front().job;
+    return first.required.empty() ? nullptr : &first;
+}
+
+/// The moment of the job's schedule before this one.
+WallTime Judge::demands_since(const RunId& id, const Job& job) const
+{
+    WallTime before = std::chrono::floor<std::chrono::seconds>(id.scheduled_at) - 1s;
+    while (!names(job.cron_set, before)) before -= 1s;
+    return before;
+}
+
+/// Whether there was a moment until now at which the ledger knew that the last fire of the job
+/// after `since` had succeeded: one before the next fire was due.
+bool Judge::may_have_succeeded(JobId job, WallTime since) const
+{
+    for (auto row = rows_.lower_bound(RunId{job, since + 1ms, 0});
+         row != rows_.end() && row->first.job == job; ++row) {
+        const WallTime fire = row->first.scheduled_at;
+        const auto known = succeeded_.find(row->first);
+        if (row->second.state != RunState::success || known == succeeded_.end()) continue;
+        const auto next = std::find_if(row, rows_.end(), [&](const auto& later) {
+            return later.first.job != job ||
+                   (later.first.scheduled_at > fire && later.second.state != RunState::revoked);
+        });
+        const bool is_last = next == rows_.end() || next->first.job != job;
+        if (is_last) return true;
+        if (World::time_of(next->first.scheduled_at) + clocks_differ > known->second) return true;
+    }
+    return false;
+}
+
+/// Whether that was so, and remained so: its last fire after `since` and up to `until` is one of
+/// which the ledger knew in time.
+bool Judge::has_surely_succeeded(JobId job, WallTime since, WallTime until,
+                                 World::Time known_by) const
+{
+    auto row = rows_.lower_bound(RunId{job, until + 1ms, 0});
+    while (row != rows_.begin()) {
+        --row;
+        if (row->first.job != job || row->first.scheduled_at <= since) break;
+        if (row->second.state == RunState::revoked) continue;
+        const auto known = succeeded_.find(row->first);
+        return row->second.state == RunState::success && known != succeeded_.end() &&
+               known->second <= known_by;
+    }
+    return false;
+}
+
+/// A fire is not skipped for what its job requires before it has waited for that, nor when all of
+/// it had been there in time; and it waits no longer.
+void Judge::check_demanding_row(const RunId& id, const LedgerRow* before, const LedgerRow& after)
+{
+    const Job& job = *demanding(id.job);
+    const bool is_single = versions_.at(id.job).size() == 1;
+    if (has_wrong_clocks_ || !is_planned(id) || !after.requested_by.empty() || !is_single) return;
+    const WallTime latest = id.scheduled_at + job.jitter + job.requires_wait;
+    if (after.retry_at && *after.retry_at > latest + clocks_differ) {
+        broken("waited longer than it may",
+               fmt::format("{}, by {}", to_string(id), *after.retry_at - latest));
+    }
+    const bool is_new = before == nullptr || before->state != after.state;
+    const bool was_skipped =
+        after.state == RunState::skipped && after.reason.cause == Cause::required;
+    if (!is_new || !was_skipped) return;
+    const WallTime earliest = id.scheduled_at + job.requires_wait;
+    const WallTime decided = after.ended_at.value_or(after.dispatched_at);
+    if (decided + clocks_differ < earliest) {
+        broken("skipped before its wait was over",
+               fmt::format("{}, by {}", to_string(id), earliest - decided));
+    }
+    const World::Time known_by = World::time_of(earliest) - known_in_time;
+    const auto settled = [&](JobId needed) {
+        return has_surely_succeeded(needed, demands_since(id, job), latest + clocks_differ,
+                                    known_by);
+    };
+    for (const std::string& name : job.required) {
+        const auto needed = job_called(name);
+        if (!needed || versions_.at(*needed).size() > 1 || !settled(*needed)) return;
+    }
+    broken("skipped though what its job requires had succeeded", to_string(id));
+}
+
+/// A fire by its schedule starts when each job that its job requires had succeeded.
+void Judge::check_demanding_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    const Job* const job = demanding(id.job);
+    const auto row = rows_.find(id);
+    const bool is_fire = job != nullptr && id.attempt == 1 && is_planned(id) &&
+                         row != rows_.end() && row->second.requested_by.empty();
+    if (!is_fire || has_wrong_clocks_ || versions_.at(id.job).size() > 1) return;
+    for (const std::string& name : job->required) {
+        const auto needed = job_called(name);
+        if (needed && may_have_succeeded(*needed, demands_since(id, *job))) continue;
+        broken("started though what its job requires had not succeeded",
+               fmt::format("{} on {}, {}", to_string(id), execution.node, name));
     }
 }
 

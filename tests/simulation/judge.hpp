@@ -133,6 +133,13 @@ private:
     void check_attempts(World::Time again);
     bool has_come_to_an_end(const RunId& id) const;
     bool is_of(const Pause& pause, JobId job) const;
+    const Job* demanding(JobId job) const;
+    WallTime demands_since(const RunId& id, const Job& job) const;
+    bool may_have_succeeded(JobId job, WallTime since) const;
+    bool has_surely_succeeded(JobId job, WallTime since, WallTime until,
+                              World::Time known_by) const;
+    void check_demanding_row(const RunId& id, const LedgerRow* before, const LedgerRow& after);
+    void check_demanding_start(const Execution& execution);
     void check_paused_row(const RunId& id, const LedgerRow& row);
     void check_paused_start(const Execution& execution);
     std::vector<bool> who_excludes(JobId job, WallTime fire, World::Time decided) const;
@@ -174,8 +181,9 @@ private:
     std::map<RunId, WallTime> starts_;  ///< that rows of fires with jitter have told
     std::set<RunId> lost_;              ///< as a dispatcher has decided, whatever came of that
     std::map<RunId, World::Time> ended_badly_;
-    std::map<RunId, World::Time> failed_;  ///< when the ledger knew
-    std::map<RunId, World::Time> over_;    ///< likewise, of each end
+    std::map<RunId, World::Time> failed_;     ///< when the ledger knew
+    std::map<RunId, World::Time> over_;       ///< likewise, of each end
+    std::map<RunId, World::Time> succeeded_;  ///< likewise, of successes
     std::set<StepId> copies_;
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;

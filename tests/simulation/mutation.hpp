@@ -50,6 +50,9 @@ enum class Mutation : std::uint8_t {
     forgets_calendars,       ///< it does not read them
     knows_old_calendars,     ///< nor their changes
     forgets_skipped,         ///< a take-over does not read which fires were skipped together
+    forgets_required,        ///< nor which fires wait for what their jobs require
+    takes_for_success,       ///< each run of a job that others require counts as one that succeeded
+    sees_nothing_required,   ///< a job that others require counts as one that has not fired
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet

@@ -303,6 +303,39 @@ void give_jitter(Scenario& scenario, Random& random)
     }
 }
 
+/// Of jobs that require others, which fail now and then, besides the jobs that there are.
+void give_requires(Scenario& scenario, Random& random)
+{
+    static const std::vector<int> steps{3, 5, 10, 15};
+    static const std::vector<int> waits{0, 0, 2, 5, 12};
+    scenario.jobs_stop_after = std::max(scenario.jobs_stop_after, milliseconds(40'000));
+    scenario.settings.rules.slots = 50;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < 2; ++i) {
+        Job& needed = scenario.jobs[i];
+        if (needed.name.empty()) needed.name = fmt::format("needed{}", i + 1);
+        names.push_back(needed.name);
+        if (random.once_in(2) && !needed.command.starts_with(flaky)) {
+            needed.command = fmt::format("{} {}", flaky, needed.command);
+        }
+    }
+    const auto count = random.between(1, 3);
+    for (std::int64_t i = 0; i < count; ++i) {
+        Job job;
+        const int step = random.one_of(steps);
+        job.cron_set =
+            fmt::format("{}/{} * * * * *", random.below(static_cast<std::size_t>(step)), step);
+        job.command = fmt::format("command demanding {} version 1", i + 1);
+        job.required.assign(1, random.one_of(names));
+        if (random.once_in(4)) job.required = names;
+        job.requires_wait = std::chrono::seconds(random.one_of(waits));
+        if (random.once_in(4)) job.delivery = Delivery::at_least_once;
+        if (random.once_in(4)) job.jitter = std::chrono::seconds(random.between(1, 5));
+        job.is_mutex = random.once_in(3);
+        scenario.jobs.push_back(std::move(job));
+    }
+}
+
 /// Of connections that are refused and reset though everybody lives, for milliseconds and for
 /// minutes, and of deaths that nobody tells of, or late.
 void give_refusals(Scenario& scenario, Random& random)
@@ -990,6 +1023,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (jitter.once_in(4)) give_jitter(scenario, jitter);
     Random calendars(seed ^ 0xCA1E4DA5ULL);
     if (calendars.once_in(4)) give_calendar(scenario, calendars);
+    Random requirements(seed ^ 0x4E90145ULL);
+    if (requirements.once_in(3)) give_requires(scenario, requirements);
     return scenario;
 }
 

@@ -83,6 +83,8 @@ std::string text_of(const Job& job)
         text += fmt::format(" overlap={}", policy_name(job.overlap));
     }
     if (job.jitter.count() > 0) text += fmt::format(" jitter={}", job.jitter.count());
+    if (!job.required.empty()) text += fmt::format(" requires={}", join_words(job.required));
+    if (job.requires_wait.count() > 0) text += fmt::format(" wait={}", job.requires_wait.count());
     if (!job.calendar.empty()) text += fmt::format(" calendar={}", join_words(job.calendar));
     if (!job.locks.empty()) text += fmt::format(" locks={}", join_words(job.locks));
     if (job.max_concurrent > 0) text += fmt::format(" at_a_time={}", job.max_concurrent);
@@ -137,6 +139,10 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.overlap = overlap_of(value);
         } else if (key == "jitter") {
             job.jitter = std::chrono::seconds(number_of(value));
+        } else if (key == "requires") {
+            job.required = split_words(value);
+        } else if (key == "wait") {
+            job.requires_wait = std::chrono::seconds(number_of(value));
         } else if (key == "calendar") {
             job.calendar = split_words(value);
         } else if (key == "locks") {

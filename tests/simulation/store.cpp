@@ -228,6 +228,12 @@ public:
         return {};
     }
     std::optional<LogRow> find_newest_attempt(const RunId& /*run*/) override { return {}; }
+    std::optional<Job> find_job_by_name(const std::string& /*name*/) override { return {}; }
+    std::vector<LogRow> job_rows_before(JobId /*job*/, WallTime /*before*/,
+                                        std::size_t /*limit*/) override
+    {
+        return {};
+    }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {
         note(What::record, [&]() -> Write {
@@ -365,6 +371,14 @@ public:
     std::optional<LogRow> find_newest_attempt(const RunId& run) override
     {
         return database_.newest_attempt(run);
+    }
+    std::optional<Job> find_job_by_name(const std::string& name) override
+    {
+        return database_.find_job_by_name(name);
+    }
+    std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override
+    {
+        return database_.job_rows_before(job, before, limit);
     }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {

@@ -255,6 +255,7 @@ std::vector<RowStatement> move_statements(const MysqlConnection& connection,
         " ON DUPLICATE KEY UPDATE"
         " parts = IF(state = 'planned', VALUES(parts), parts),"
         " dispatch_time = IF(state = 'planned', VALUES(dispatch_time), dispatch_time),"
+        " reason = IF(state = 'planned', VALUES(reason), reason),"
         " run_server = IF(state = 'planned', VALUES(run_server), run_server),"
         " dispatch_server = IF(state = 'planned', VALUES(dispatch_server), dispatch_server),"
         " epoch = IF(state = 'planned', VALUES(epoch), epoch),"

@@ -320,17 +320,18 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
 {
     SqliteStatement& insert = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, run_server,"
-        " dispatch_server, dispatch_time, epoch, retry_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?)"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason,"
+        " run_server, dispatch_server, dispatch_time, epoch, retry_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (cron_id, scheduled_at, attempt, part) DO UPDATE SET"
-        " parts = excluded.parts, dispatch_time = excluded.dispatch_time, run_server = "
-        "excluded.run_server,"
+        " parts = excluded.parts, dispatch_time = excluded.dispatch_time,"
+        " reason = excluded.reason, run_server = excluded.run_server,"
         " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch,"
         " retry_at = COALESCE(excluded.retry_at, retry_at)"
         " WHERE state = 'planned'");
     bind_new(insert, run.id)
         .bind(to_unix_seconds(run.id.scheduled_at))
+        .bind(to_string(run.reason))
         .bind(run.run_server)
         .bind(step.dispatch_server)
         .bind(to_unix_seconds(run.dispatched_at))

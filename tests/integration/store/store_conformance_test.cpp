@@ -1415,6 +1415,33 @@ TEST_P(StoreTest, SaysWhichFiresOfParentsHaveNoRowOfTheirChild)
     EXPECT_THAT(store_->chain_rows({}, t0), IsEmpty());
 }
 
+TEST_P(StoreTest, ARowSaysWhatItWaitsForUntilItGoesOn)
+{
+    store_->begin_term(1, node_1);
+    PlannedRun waits = planned(1, t0);
+    waits.run_server.clear();
+    waits.reason = {Cause::required, "waits for extract"};
+    store_->commit(step(1, t0, {waits}));
+    const auto open = [this] { return store_->begin_term(1, node_1).open_runs.at(0).planned; };
+    EXPECT_EQ(open().reason, waits.reason);
+    EXPECT_EQ(store_->job_rows_before(1, t0 + 1ms, 10).at(0).run.reason, waits.reason);
+
+    PlanStep later = step(1, t0 + 1s, {});
+    PlannedRun otherwise = waits;
+    otherwise.reason.detail = "waits for load";
+    later.moved = {otherwise};
+    store_->commit(later);
+    EXPECT_EQ(open().reason, otherwise.reason);
+    PlanStep let_go = step(1, t0 + 2s, {});
+    PlannedRun at_node = planned(1, t0);
+    at_node.retry_at = t0 + 1500ms;
+    let_go.moved = {at_node};
+    store_->commit(let_go);
+    EXPECT_TRUE(open().reason.empty());
+    EXPECT_EQ(open().run_server, at_node.run_server);
+    EXPECT_EQ(open().retry_at, at_node.retry_at);
+}
+
 TEST_P(StoreTest, RefusesATermThatIsOlderThanTheOneItHas)
 {
     store_->begin_term(9, node_1);

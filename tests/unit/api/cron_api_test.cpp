@@ -139,6 +139,74 @@ TEST_F(CronApiTest, AJobThatRunsAfterOthersHasNoJitter)
     EXPECT_EQ(post("/cron/add", "cronSet=0 * * * * *&command=true&jitter=60").status, 200U);
 }
 
+/// What the answer says why it is refused; empty: it is not.
+std::string why_refused(const testing::Reply& reply, unsigned status = 400)
+{
+    if (reply.status == 200U) return "";
+    EXPECT_EQ(reply.status, status) << reply.body;
+    return reply.message();
+}
+
+TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
+{
+    const auto add = [this](const std::string& fields) {
+        return post("/cron/add", "command=true&" + fields);
+    };
+    EXPECT_EQ(add("name=extract&cronSet=0 0 2 * * *").status, 200U);
+    EXPECT_EQ(add("name=worker&kind=daemon").status, 200U);
+    EXPECT_EQ(add("name=load&run_after=extract").status, 200U);
+    const std::string hourly = "cronSet=0 0 * * * *&name=report&";
+    EXPECT_THAT(why_refused(add(hourly + "requires=extrakt")),
+                HasSubstr("requires: given \"extrakt\"; there is no job of that name"));
+    EXPECT_THAT(why_refused(add(hourly + "requires=worker")), HasSubstr("is a daemon"));
+    EXPECT_THAT(why_refused(add(hourly + "requires=extract,report")),
+                HasSubstr("requires: given \"report\"; a job cannot require itself"));
+    EXPECT_THAT(why_refused(add(hourly + "requires_wait=60")),
+                HasSubstr("requires_wait: given 60 for a job that requires no others"));
+    EXPECT_THAT(why_refused(add(hourly + "requires=extract&requires_wait=604801")),
+                HasSubstr("requires_wait"));
+    EXPECT_THAT(why_refused(add("name=report&run_after=extract&requires=load")),
+                HasSubstr("requires: given for a job with run_after"));
+    std::string many = "a";
+    for (int i = 0; i < 16; ++i) many += fmt::format(",b{}", i);
+    EXPECT_THAT(why_refused(add(hourly + "requires=" + many)), HasSubstr("requires"));
+    EXPECT_THAT(why_refused(add("name=report&kind=daemon&requires=extract")),
+                HasSubstr("requires: given for a job of kind daemon"));
+
+    const auto added = add(hourly + "requires=load,extract&requires_wait=1h30m");
+    ASSERT_EQ(added.status, 200U) << added.body;
+    EXPECT_EQ(added.data().at("requires"), (boost::json::array{"load", "extract"}));
+    EXPECT_EQ(added.data().at("requires_wait"), 5400);
+    EXPECT_EQ(get("/cron/list?requires=extract").data().at("total"), 1);
+}
+
+TEST_F(CronApiTest, JobsThatRequireEachOtherAreACircle)
+{
+    const auto add = [this](const std::string& fields) {
+        const auto reply = post("/cron/add", "command=true&" + fields);
+        EXPECT_EQ(reply.status, 200U) << reply.body;
+        return std::to_string(reply.data().at("id").as_int64());
+    };
+    const std::string extract = add("name=extract&cronSet=0 0 2 * * *");
+    const std::string load = add("name=load&run_after=extract");
+    const std::string report = add("name=report&cronSet=0 0 3 * * *&requires=load");
+    const auto update = [this](const std::string& fields) {
+        return why_refused(post("/cron/update", fields));
+    };
+    EXPECT_THAT(update("id=" + extract + "&requires=report"), HasSubstr("no circles"));
+    EXPECT_THAT(update("id=" + extract + "&cronSet=&run_after=report"), HasSubstr("no circles"));
+    EXPECT_THAT(update("id=" + load + "&run_after=&cronSet=0 0 1 * * *&requires=report"),
+                HasSubstr("no circles"));
+    EXPECT_EQ(update("id=" + extract + "&remark=fine"), "");
+
+    EXPECT_THAT(why_refused(post("/cron/update", "id=" + load + "&name=put"), 409),
+                HasSubstr("\"report\" requires \"load\"; change requires of it first"));
+    EXPECT_THAT(why_refused(post("/cron/delete/" + load, ""), 409),
+                HasSubstr("\"report\" requires \"load\", so nothing was deleted"));
+    EXPECT_EQ(update("id=" + report + "&requires="), "");
+    EXPECT_EQ(post("/cron/delete/" + load, "").status, 200U);
+}
+
 TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
 {
     Job job;

@@ -361,6 +361,20 @@ TEST_F(InsightApiTest, ComingFiresAreAPagedList)
     EXPECT_THAT(get("/forecast/fires?from=20&to=10").message(), HasSubstr("to: it must be later"));
 }
 
+TEST_F(InsightApiTest, AComingFireSaysOnWhatItDepends)
+{
+    insert("extract", "0 0 * * * *");
+    insert("report", "0 30 * * * *").required = {"extract"};
+    start();
+    const value fires = get("/forecast/fires").data().at("list");
+    ASSERT_THAT(fires.as_array(), SizeIs(2));
+    for (const value& fire : fires.as_array()) {
+        const bool depends = fire.at("name") == "report";
+        EXPECT_EQ(fire.at("condition"),
+                  depends ? value("if extract succeeded since its fire before") : value(nullptr));
+    }
+}
+
 TEST_F(InsightApiTest, FreeSlotsAreWhereLittleRuns)
 {
     insert("busy", "0 0-29 * * * *");

@@ -192,5 +192,20 @@ TEST(JobChangesTest, OnlyPruneDeletesAndNeverAJobWithoutAName)
     EXPECT_EQ(pruned.changes[0].id, 3);
 }
 
+TEST(JobChangesTest, AJobComesAfterThoseThatItRequires)
+{
+    Job report = job(0, "a-report");
+    report.required = {"load"};
+    Job load = job(0, "load");
+    load.cron_set = "";
+    load.run_after = {"z-extract"};
+    const std::vector<FileJob> file{wanted(report), wanted(load), wanted(job(0, "z-extract"))};
+    std::vector<std::string> order;
+    for (const JobChange& change : compare_jobs(file, {}, false).changes) {
+        order.push_back(change.name);
+    }
+    EXPECT_THAT(order, ElementsAre("z-extract", "load", "a-report"));
+}
+
 }  // namespace
 }  // namespace peercron

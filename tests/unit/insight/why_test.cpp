@@ -165,6 +165,33 @@ TEST_F(WhyTest, AFireWithJitterSaysWhenItStarts)
     EXPECT_EQ(explain(known_).verdict, Verdict::waiting);
 }
 
+TEST_F(WhyTest, AFireSaysWhatItRequires)
+{
+    Job job = job_;
+    job.required = {"extract", "load"};
+    job.requires_wait = 30min;
+    known_.revisions.back().after = job;
+    LogRow& waits = row(RunState::planned, fire_, Cause::required);
+    waits.run.reason.detail = "waits for extract, load";
+    waits.run.run_server.clear();
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.answer, "It was due at 2026-11-21 02:00:00, and waits for extract, load.");
+    const auto fact = std::ranges::find(why.facts, "requires", &Fact::about);
+    ASSERT_NE(fact, why.facts.end());
+    EXPECT_EQ(fact->text,
+              "it runs only if extract, load succeeded since its fire before, and waits "
+              "for that for 30 m 0 s");
+    known_.now = fire_ - 1s;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("It is due at 2026-11-21 02:00:00, and waits"));
+    known_.rows.clear();
+    EXPECT_THAT(explain(known_).answer, HasSubstr("It runs only if extract, load succeeded"));
+
+    known_.now = fire_ + 1h;
+    row(RunState::skipped, fire_, Cause::required).run.reason.detail = "load failed at 01:02";
+    EXPECT_EQ(explain(known_).verdict, Verdict::skipped);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("and was skipped: load failed at 01:02."));
+}
+
 TEST_F(WhyTest, WithoutARowThePlanTells)
 {
     EXPECT_EQ(explain(known_).verdict, Verdict::missing);
