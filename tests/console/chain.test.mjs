@@ -122,3 +122,14 @@ test('a job that is alone says how to have another one after it, also in Chinese
     await page.waitForSelector('.empty:has-text("没有任务在它之后运行")');
   });
 });
+
+test('a job that requires others says so with its schedule, and its form asks for it', async () => {
+  await node.addJob('needy', { cronSet: '0 0 3 1 1 *', requires: ['extract', 'alone'], requires_wait: 3600 });
+  await withPage('job/needy?view=schedule', async (page) => {
+    await page.waitForSelector('section:has(h2:text-is("Only if")) a:text-is("extract")');
+    await page.waitForSelector('section:has(h2:text-is("Only if")) p:has-text("waits for that for 1 h")');
+    assert.deepEqual(await findBarriers(page), []);
+    await page.click('text=中文');
+    await page.waitForSelector('h2:text-is("仅当")');
+  });
+});

@@ -55,6 +55,8 @@ export interface Job extends Statistics {
   http_url?: string;
   run_after?: string[];
   run_after_on?: string;
+  requires?: string[];
+  requires_wait?: number; // seconds
   restart?: string;
   restart_delay?: number; // seconds, as the next two
   restart_max_delay?: number;

@@ -57,7 +57,7 @@ export function lookOf(state: string, cause = '', retryAt: number | null = null)
   if (state === 'planned' && retryAt !== null) return { mark: 'retry', tone: 'wait', word: 'retry' };
   if (state === 'skipped' && missedCauses.has(cause)) return { ...looks.missed!, detail: cause };
   const look = looks[state] ?? { mark: 'planned', tone: '', word: 'planned' };
-  return state === 'skipped' && cause !== '' ? { ...look, detail: cause } : look;
+  return (state === 'skipped' || state === 'planned') && cause !== '' ? { ...look, detail: cause } : look;
 }
 
 /** What lookOfJob() judges by; what an older node does not say is undefined. */

@@ -23,7 +23,7 @@ import { nodeZone, zoneOf } from '../store/zone';
 
 const groups = [
   { word: 'groupWhat', names: ['name', 'tags', 'kind', 'command', 'http_url', 'remark'] },
-  { word: 'groupWhen', names: ['cronSet', 'run_after', 'run_after_on', 'time_zone', 'jitter', 'calendar', 'misfire_policy', 'misfire_window', 'restart', 'restart_delay', 'healthy_after', 'start_limit'] },
+  { word: 'groupWhen', names: ['cronSet', 'run_after', 'run_after_on', 'requires', 'requires_wait', 'time_zone', 'jitter', 'calendar', 'misfire_policy', 'misfire_window', 'restart', 'restart_delay', 'healthy_after', 'start_limit'] },
   { word: 'groupWhere', names: ['run_on', 'locks', 'overlap', 'timeout', 'retries', 'retry_delay'] },
 ] as const;
 

@@ -44,6 +44,29 @@ function Collisions({ preview }: { preview: Preview }) {
   );
 }
 
+/** The jobs without whose success it does not run. */
+function Requires({ job }: { job: Job }) {
+  const names = job.requires ?? [];
+  if (names.length === 0) return null;
+  const wait = job.requires_wait ?? 0;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('onlyIf')}</h2>
+        <span class="dim">{t('number', { n: names.length })}</span>
+      </div>
+      <ul class="lines">
+        {names.map((name) => (
+          <li key={name}>
+            <a href={href(`job/${encodeURIComponent(name)}`)}>{name}</a>
+          </li>
+        ))}
+      </ul>
+      <p class="note">{wait > 0 ? t('requiresWaits', { time: duration(1000 * wait) }) : t('requiresAtOnce')}</p>
+    </section>
+  );
+}
+
 /** What a daemon has in place of a schedule. */
 export function KeptAlive({ job }: { job: Job }) {
   const zone = zoneOf(job.zone ?? job.time_zone);
@@ -108,6 +131,7 @@ export function Schedule({ job }: { job: Job }) {
                 ))}
               </Section>
             )}
+            <Requires job={job} />
             {preview && <Collisions preview={preview} />}
             <p class="note">{tx('findSlotAt', { link: <a href={href('timeline')}>{t('timeline')}</a> })}</p>
           </div>

@@ -18,6 +18,7 @@ test('what nobody asked for is an alarm, and what was asked for is quiet', () =>
   assert.equal(lookOf('skipped', 'misfire').word, 'missed');
   assert.equal(lookOf('planned', '', 1000).word, 'retry');
   assert.equal(lookOf('planned').word, 'planned');
+  assert.equal(lookOf('planned', 'requires').detail, 'requires');
 });
 
 test('a reason begins with the word for programs', () => {
