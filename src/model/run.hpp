@@ -131,7 +131,8 @@ struct PlannedRun {
     std::int64_t fires = 1;  ///< more than 1: one row for a gap of this many missed fires …
     WallTime gap_end{};      ///< … from id.scheduled_at to here
     /// Of a retry, or of a fire with jitter: when it starts. While it is at no node it waits for
-    /// that. Of the fire of a job that runs after others: when those were over.
+    /// that. Of the fire of a job that runs after others: when those were over; of one that has
+    /// waited for what its job requires: when it was let go.
     std::optional<WallTime> retry_at = {};
 
     friend bool operator==(const PlannedRun&, const PlannedRun&) = default;
