@@ -37,6 +37,7 @@ Notice failing()
     notice.run = Notice::Run{4711,
                              noon,
                              2,
+                             0,
                              RunState::failed,
                              "",
                              "10.0.0.1:9991",
