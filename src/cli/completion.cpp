@@ -228,7 +228,7 @@ std::string bash_completion(const CommandInfo& root)
             "{}()\n{{\n"
             "    local name\n"
             "    while IFS= read -r name; do\n"
-            "        [[ $name == \"$1\"* ]] && COMPREPLY+=(\"$(printf %q \"$name\")\")\n"
+            "        [[ $name != \"$1\"* ]] || COMPREPLY+=(\"$(printf %q \"$name\")\")\n"
             "    done < <({})\n}}\n\n",
             names.function, names.command);
     }

@@ -193,7 +193,8 @@ ExitStatus show_stats(const StatsOptions& options)
 
 std::string agenda_text(const json::array& fires, const Screen& screen)
 {
-    Table table({{"WHEN"}, {"JOB", false, true}, {"USUALLY", true}, {"SKIPPED", false, true}, {"ONLY"}});
+    Table table(
+        {{"WHEN"}, {"JOB", false, true}, {"USUALLY", true}, {"SKIPPED", false, true}, {"ONLY"}});
     for (const json::value& value : fires) {
         const AnswerFields fire(value);
         const std::string name = fire.text("name");

@@ -179,7 +179,9 @@ std::vector<Window> Calendars::open_windows(const Window& window,
 std::optional<sys_seconds> OpenFires::next(sys_seconds after, sys_seconds latest) const
 {
     if (schedule == nullptr) return std::nullopt;
-    if (calendars != nullptr) return calendars->next_fire(*schedule, window, terms, after, latest);
+    if (calendars != nullptr && !terms.empty()) {
+        return calendars->next_fire(*schedule, window, terms, after, latest);
+    }
     const auto fire = schedule->next_in_window(after, window);
     return fire && *fire < latest ? fire : std::nullopt;
 }

@@ -95,7 +95,7 @@ TEST_F(AuditApiTest, WhatIsFoundIsListedAndCounted)
     ASSERT_EQ(list.size(), 2U);
     EXPECT_EQ(boost::json::serialize(list[0]),
               fmt::format(R"({{"kind":"missing","cron_id":{},"scheduled_at":{},"until":{},)"
-                          R"("fires":3,"attempt":1,"state":null,"started_at":null,)"
+                          R"("fires":3,"attempt":1,"part":0,"state":null,"started_at":null,)"
                           R"("what":"3 fires were due and have no rows"}})",
                           job, to_unix_millis(t0_ + 100s), to_unix_millis(t0_ + 120s)));
     EXPECT_EQ(list[1].at("kind"), "extra");

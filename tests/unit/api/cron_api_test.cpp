@@ -173,7 +173,7 @@ TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
     EXPECT_THAT(why_refused(add("name=report&kind=daemon&requires=extract")),
                 HasSubstr("requires: given for a job of kind daemon"));
 
-    const auto added = add(hourly + "requires=load,extract&requires_wait=1h30m");
+    const auto added = add(hourly + "requires=load,extract&requires_wait=5400");
     ASSERT_EQ(added.status, 200U) << added.body;
     EXPECT_EQ(added.data().at("requires"), (boost::json::array{"load", "extract"}));
     EXPECT_EQ(added.data().at("requires_wait"), 5400);

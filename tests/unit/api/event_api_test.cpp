@@ -54,7 +54,7 @@ TEST_F(EventApiTest, TellsOfARunThatIsNewAndOfItsEnd)
     insert_row(17, RunState::running);
     EXPECT_THAT(read_to(client, "event: run"),
                 HasSubstr("event: run\ndata: {\"id\":17,\"cron_id\":5,\"state\":\"running\","
-                          "\"attempt\":2,\"scheduled_at\":1795330800000}\n\n"));
+                          "\"attempt\":2,\"part\":0,\"scheduled_at\":1795330800000}\n\n"));
     tables_.log.front().run.state = RunState::failed;
     EXPECT_THAT(read_to(client, "event: run"),
                 HasSubstr("\"id\":17,\"cron_id\":5,\"state\":\"failed\""));

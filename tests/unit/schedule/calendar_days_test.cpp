@@ -384,7 +384,8 @@ TEST(IcalTest, WhatIsNotReadIsRefusedWithItsLine)
                 HasSubstr("TZID: time zone 'W. Europe Standard Time' is unknown"));
     EXPECT_THAT(refused({start, "DTEND:20261224"}), HasSubstr("must be after DTSTART"));
     EXPECT_THAT(refused({start, "DTEND:20261224T180000"}), HasSubstr("must have the same form"));
-    EXPECT_THAT(refused({start, "DURATION:PT90M"}), HasSubstr("whole days such as P2D are allowed"));
+    EXPECT_THAT(refused({start, "DURATION:PT90M"}),
+                HasSubstr("whole days such as P2D are allowed"));
     EXPECT_THAT(refused({start, "DURATION:1D"}), HasSubstr("a length such as P1D"));
     EXPECT_THAT(refused({start, "no colon"}), HasSubstr("line 5: given \"no colon\""));
     EXPECT_THAT(problem("", "hello"), HasSubstr("ical: line 1"));
