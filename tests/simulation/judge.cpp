@@ -1154,22 +1154,24 @@ WallTime Judge::demands_since(const RunId& id, const Job& job) const
     return before;
 }
 
-/// Whether there was a moment until now at which the ledger knew that the last fire of the job
-/// after `since` had succeeded: one before the next fire was due.
-bool Judge::may_have_succeeded(JobId job, WallTime since) const
+/// Whether there was a moment from `due` to `latest` at which the last fire of the job after
+/// `since` was one that has succeeded, as the ledger says, and had by `latest`. It may have learned
+/// that later.
+bool Judge::may_have_succeeded(JobId job, WallTime since, WallTime due, WallTime latest) const
 {
+    const WallTime end = latest + clocks_differ;
     for (auto row = rows_.lower_bound(RunId{job, since + 1ms, 0});
-         row != rows_.end() && row->first.job == job; ++row) {
+         row != rows_.end() && row->first.job == job && row->first.scheduled_at <= end; ++row) {
         const WallTime fire = row->first.scheduled_at;
-        const auto known = succeeded_.find(row->first);
-        if (row->second.state != RunState::success || known == succeeded_.end()) continue;
+        if (row->second.state != RunState::success || row->second.ended_at.value_or(fire) > end) {
+            continue;
+        }
         const auto next = std::find_if(row, rows_.end(), [&](const auto& later) {
             return later.first.job != job ||
                    (later.first.scheduled_at > fire && later.second.state != RunState::revoked);
         });
         const bool is_last = next == rows_.end() || next->first.job != job;
-        if (is_last) return true;
-        if (World::time_of(next->first.scheduled_at) + clocks_differ > known->second) return true;
+        if (is_last || next->first.scheduled_at + clocks_differ > due) return true;
     }
     return false;
 }
@@ -1234,9 +1236,13 @@ void Judge::check_demanding_start(const Execution& execution)
     const bool is_fire = job != nullptr && id.attempt == 1 && is_planned(id) &&
                          row != rows_.end() && row->second.requested_by.empty();
     if (!is_fire || has_wrong_clocks_ || versions_.at(id.job).size() > 1) return;
+    const WallTime latest = id.scheduled_at + job->jitter + job->requires_wait;
     for (const std::string& name : job->required) {
         const auto needed = job_called(name);
-        if (needed && may_have_succeeded(*needed, demands_since(id, *job))) continue;
+        if (needed &&
+            may_have_succeeded(*needed, demands_since(id, *job), id.scheduled_at, latest)) {
+            continue;
+        }
         broken("started though what its job requires had not succeeded",
                fmt::format("{} on {}, {}", to_string(id), execution.node, name));
     }

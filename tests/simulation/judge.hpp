@@ -135,7 +135,7 @@ private:
     bool is_of(const Pause& pause, JobId job) const;
     const Job* demanding(JobId job) const;
     WallTime demands_since(const RunId& id, const Job& job) const;
-    bool may_have_succeeded(JobId job, WallTime since) const;
+    bool may_have_succeeded(JobId job, WallTime since, WallTime due, WallTime latest) const;
     bool has_surely_succeeded(JobId job, WallTime since, WallTime until,
                               World::Time known_by) const;
     void check_demanding_row(const RunId& id, const LedgerRow* before, const LedgerRow& after);

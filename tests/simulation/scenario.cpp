@@ -329,7 +329,10 @@ void give_requires(Scenario& scenario, Random& random)
         job.required.assign(1, random.one_of(names));
         if (random.once_in(4)) job.required = names;
         job.requires_wait = std::chrono::seconds(random.one_of(waits));
-        if (random.once_in(4)) job.delivery = Delivery::at_least_once;
+        if (random.once_in(4)) {
+            job.delivery = Delivery::at_least_once;
+            job.misfire_window = 0s;
+        }
         if (random.once_in(4)) job.jitter = std::chrono::seconds(random.between(1, 5));
         job.is_mutex = random.once_in(3);
         scenario.jobs.push_back(std::move(job));
