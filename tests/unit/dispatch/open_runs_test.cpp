@@ -149,6 +149,15 @@ TEST_F(OpenRunsTest, ARunIsBehindAnEarlierOneOfItsJobThatHasNoNode)
     EXPECT_FALSE(runs_.is_behind_another(id(1, 2s)));
 }
 
+TEST_F(OpenRunsTest, ARunIsBehindNoneThatWaitsForWhatItsJobRequires)
+{
+    open(id(1, 1s))->second.requirement = Requirement::waits;
+    open(id(1, 2s));
+    EXPECT_FALSE(runs_.is_behind_another(id(1, 2s)));
+    runs_.find(id(1, 1s))->second.requirement = Requirement::met;
+    EXPECT_TRUE(runs_.is_behind_another(id(1, 2s)));
+}
+
 TEST_F(OpenRunsTest, ARunIsBehindNoneThatStartsLater)
 {
     open(id(1, 1s))->second.retry_at = WallTime(5s);

@@ -388,6 +388,21 @@ TEST_F(TermRequiresTest, AnAnswerToAnotherQuestionDoesNotCount)
     EXPECT_EQ(questions[0].names, std::vector<std::string>{"load"});
 }
 
+TEST_F(TermRequiresTest, NorDoesOneThatAChangeHasOvertaken)
+{
+    start();
+    step();
+    step_at(60s);
+    answer(attempt(RunState::success));
+    report_.required = {"load"};
+    report_.effective_from = now_.wall;
+    jobs_.put(report_, now_.wall);
+    term_->jobs_changed(std::vector{report_job}, {}, now_);
+    step();
+    EXPECT_FALSE(is_ordered(fire(report_job, 60s)));
+    EXPECT_TRUE(term_->has_required_questions());
+}
+
 TEST_F(TermRequiresTest, APersonMayEndAFireThatWaits)
 {
     report_.requires_wait = 30s;
