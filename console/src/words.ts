@@ -189,6 +189,8 @@ export const words = {
   fencedAt: ['{node} was cut off and stopped it', '{node} 与集群失联，自行停止了它'],
   attempt_: ['attempt {n}', '第 {n} 次尝试'],
   attemptOf: ['attempt {n} of {of}', '第 {n} / {of} 次尝试'],
+  partOf: ['part {n} of {of}', '分片 {n}（共 {of} 个）'],
+  parts: ['Parts', '分片'],
   lastRuns: ['Last {n} runs: {parts}', '最近 {n} 次：{parts}'],
   lastMinutes: ['Last {n} minutes with runs: {parts}', '最近 {n} 个有运行的分钟：{parts}'],
   legendOk: ['succeeded; height is duration', '成功；高度为时长'],

@@ -94,7 +94,9 @@ export async function readChain(job: Job, at: number | undefined): Promise<Chain
   const runs = new Map<number, Run>();
   if (fires.at !== null && jobs.length > 1) {
     for (const run of await readRows(jobs, fires.at)) {
-      const isNewer = run.attempt >= (runs.get(run.cron_id)?.attempt ?? 0);
+      const known = runs.get(run.cron_id);
+      // Of a fire that is several runs, one that did not succeed rather than another.
+      const isNewer = !known || run.attempt > known.attempt || (run.attempt === known.attempt && known.state === 'success');
       if (reader.found.has(run.cron_id) && isNewer) runs.set(run.cron_id, run);
     }
   }

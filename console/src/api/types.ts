@@ -122,6 +122,8 @@ export interface Run {
   term_signal: number | null;
   http_status: number | null;
   attempt: number;
+  part?: number; // of a fire that is several runs, from 0
+  parts?: number;
   epoch: number;
   requested_by: string;
   retry_at: number | null;
@@ -150,6 +152,8 @@ export interface BriefRun {
   http_status: number | null;
   run_server: string;
   attempt: number;
+  part?: number;
+  parts?: number;
   use_time: number;
   retry_at: number | null;
 }

@@ -42,7 +42,13 @@ export function askedText(requestedBy: string): string {
   return [isRehearsal && t('rehearsal'), t(isRetry ? 'retryByHand' : 'byHand', { who })].filter(Boolean).join('; ');
 }
 
-/** "attempt 2" where it is not the first one. */
-export function attemptText(run: { attempt: number }): string {
-  return run.attempt > 1 ? t('attempt_', { n: run.attempt }) : '';
+/** "part 3 of 8" of a fire that is several runs. */
+export function partText(run: { part?: number; parts?: number }): string {
+  return (run.parts ?? 1) > 1 ? t('partOf', { n: run.part ?? 0, of: run.parts! }) : '';
+}
+
+/** "attempt 2" where it is not the first one, and before that which part it is. */
+export function attemptText(run: { attempt: number; part?: number; parts?: number }): string {
+  const attempt = run.attempt > 1 ? t('attempt_', { n: run.attempt }) : '';
+  return [partText(run), attempt].filter((text) => text !== '').join(', ');
 }

@@ -10,7 +10,7 @@ import { go, jobHref, runHref } from '../store/route';
 import { may } from '../store/session';
 import { isAlarm, isByHand, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { ActionButton } from './action_button';
-import { askedText, howItEnded } from './happened';
+import { askedText, howItEnded, partText } from './happened';
 import { ListTable, numeric } from './list_table';
 import { RunState } from './state';
 import { DatedTime } from './time';
@@ -81,6 +81,7 @@ function RunRow({ run, zone, retries, withJob, isCursor }: {
         <a class="name" href={runHref(run.id)}>
           {run.scheduled_at === null ? `#${run.id}` : <DatedTime at={run.scheduled_at} zone={zone} />}
         </a>
+        {partText(run) !== '' && <span class="dim"> {partText(run)}</span>}
       </td>
       {withJob && (
         <td class="grow above">

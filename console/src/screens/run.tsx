@@ -9,7 +9,7 @@ import { ActionButton } from '../parts/action_button';
 import { Diff, type ShownLine } from '../parts/diff';
 import { Ask } from '../parts/dialog';
 import { Gauge } from '../parts/gauge';
-import { askedText, attemptText, howItEnded } from '../parts/happened';
+import { askedText, attemptText, howItEnded, partText } from '../parts/happened';
 import { askRunNow } from '../parts/job_actions';
 import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
@@ -34,7 +34,8 @@ interface Known {
   run: Run;
   job: Job | undefined; // it may be deleted
   statistics: JobStatistics | undefined;
-  attempts: Run[]; // of the same fire, oldest first
+  attempts: Run[]; // of the same part of the same fire, oldest first
+  parts: Run[]; // of a fire that is several runs
   revision: Revision | undefined; // of the job, that it follows, if it is a newer one
 }
 
@@ -56,16 +57,29 @@ async function readRun(id: string): Promise<Known> {
     revisionOf(run).catch(() => undefined),
   ]);
   if (job) rememberNames([job]);
-  return { run, job, statistics, attempts: near, revision };
+  const attempts = near.filter((one) => isSamePart(one, run));
+  const parts = (run.parts ?? 1) > 1 ? newestOfParts(near) : [];
+  return { run, job, statistics, attempts, parts, revision };
 }
 
 async function attemptsOf(run: Run): Promise<Run[]> {
   if (run.scheduled_at === null) return [run];
   const second = Math.floor(run.scheduled_at / 1000);
-  const of = (params: object) => calls.runs({ cron_id: run.cron_id, from: second, to: second + 1, limit: 100, ...params });
+  const of = (params: object) => calls.runs({ cron_id: run.cron_id, from: second, to: second + 1, limit: 300, ...params });
   const [ended, planned] = await Promise.all([of({}), of({ state: 'planned' })]);
   const same = [...ended.list, ...planned.list].filter((one) => one.scheduled_at === run.scheduled_at);
   return same.sort((a, b) => a.attempt - b.attempt);
+}
+
+function isSamePart(a: Run, b: Run): boolean {
+  return (a.part ?? 0) === (b.part ?? 0);
+}
+
+/** Of a fire that is several runs, the newest attempt of each. */
+function newestOfParts(runs: readonly Run[]): Run[] {
+  const newest = new Map<number, Run>();
+  for (const run of runs) newest.set(run.part ?? 0, run);
+  return [...newest.values()].sort((a, b) => (a.part ?? 0) - (b.part ?? 0));
 }
 
 function nodeLink(run: Run) {
@@ -77,7 +91,8 @@ function Answer({ run, job, attempts }: Known) {
   const look = lookOf(run.state, run.cause, retryOf(run));
   const next = attempts.find((one) => one.state === 'planned' && retryOf(one) !== null && one.id !== run.id);
   const total = (job?.retries ?? 0) + 1;
-  const attempt = total > 1 ? t('attemptOf', { n: run.attempt, of: Math.max(total, run.attempt) }) : attemptText(run);
+  const ofRetries = total > 1 ? t('attemptOf', { n: run.attempt, of: Math.max(total, run.attempt) }) : '';
+  const attempt = ofRetries === '' ? attemptText(run) : [partText(run), ofRetries].filter((text) => text !== '').join(', ');
   const took = duration(run.use_time);
   let sentence: ComponentChildren;
   switch (look.word) {
@@ -229,7 +244,24 @@ function UnusualThings({ run, statistics }: Known) {
   );
 }
 
-function Facts({ run, job, statistics, attempts, revision }: Known) {
+/** The runs with their states: this one, and links to the others. */
+function Siblings({ of, run, number }: { of: readonly Run[]; run: Run; number: (one: Run) => number }) {
+  return (
+    <>
+      {of.map((one, index) => {
+        const text = t('attemptState', { n: number(one), state: t(lookOf(one.state, one.cause, retryOf(one)).word) });
+        return (
+          <span key={one.id}>
+            {index > 0 && ', '}
+            {one.id === run.id ? <strong class="strong">{text}</strong> : <a href={runHref(one.id)}>{text}</a>}
+          </span>
+        );
+      })}
+    </>
+  );
+}
+
+function Facts({ run, job, statistics, attempts, parts, revision }: Known) {
   const zone = zoneOf(job?.zone ?? job?.time_zone);
   const row = (name: string, value: ComponentChildren) => (
     <>
@@ -267,19 +299,8 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
         {run.rehearsal && row(t('askRehearsal'), t('rehearsalMeans'))}
         {job && (job.run_after ?? []).length > 0 && run.scheduled_at !== null &&
           row(t('chain'), <a href={jobHref(job, { view: 'chain', at: writtenMoment(run.scheduled_at, zone) })}>{t('whatRanBefore')}</a>)}
-        {row(
-          t('attempts'),
-          attempts.map((one, index) => (
-            <span key={one.id}>
-              {index > 0 && ', '}
-              {one.id === run.id ? (
-                <strong class="strong">{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, retryOf(one)).word) })}</strong>
-              ) : (
-                <a href={runHref(one.id)}>{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, retryOf(one)).word) })}</a>
-              )}
-            </span>
-          )),
-        )}
+        {row(t('attempts'), <Siblings of={attempts} run={run} number={(one) => one.attempt} />)}
+        {parts.length > 0 && row(t('parts'), <Siblings of={parts} run={run} number={(one) => one.part ?? 0} />)}
         {row(t('node'), <>{run.run_server === '' ? '—' : nodeLink(run)}{run.dispatch_server !== '' && t('handedOutBy', { node: run.dispatch_server, epoch: grouped(run.epoch) })}</>)}
         {run.cpu_time > 0 && row('CPU', cores === '' ? duration(run.cpu_time) : t('cpuCores', { time: duration(run.cpu_time), n: cores }))}
         {run.max_rss > 0 &&
