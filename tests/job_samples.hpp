@@ -4,6 +4,7 @@
 #include "model/job_fields.hpp"
 #include "model/job_kinds.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -45,7 +46,8 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
             [&](const kind::Lines& kind) { return list_of_form(kind.form); },
             [&](const kind::Size&) -> FieldValue { return (std::int64_t{number} << 20U) + 1; },
             [&](const kind::Number& kind) -> FieldValue {
-                return kind.least < 0 ? std::int64_t{-7 - variant} : kind.least + number;
+                return kind.least < 0 ? std::int64_t{-7 - variant}
+                                      : std::min(kind.least + number, kind.most - variant);
             },
             [&](const kind::Words& kind) -> FieldValue {
                 if (kind.form != nullptr) return list_of_form(kind.form);
@@ -93,6 +95,8 @@ inline Job sample_job_of(JobKind kind, int variant = 0)
         if (is_for(field, kind)) assign(field, job, sample_value(field, variant));
     }
     job.kind = kind;
+    // As many shards as it has belong to one spread.
+    job.spread = kind == JobKind::daemon ? Spread::sticky : Spread::shards;
     return job;
 }
 

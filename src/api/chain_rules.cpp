@@ -216,6 +216,12 @@ private:
             refuse(fmt::format("requires: given {}, which is a daemon; jobs require jobs that end",
                                quote_utf8(name)));
         }
+        if (job->spread == Spread::shards) {
+            refuse(
+                fmt::format("requires: given {}, whose fires are {} runs each; jobs require "
+                            "jobs without shards",
+                            quote_utf8(name), job->shards));
+        }
     }
 
     /// @param first the name in this job that leads there.
@@ -293,12 +299,14 @@ void check_chain(Store& store, const Job& job, const Job* before, const JobPatch
                                    children.size() == 1 ? "it" : "them"));
         }
     }
-    if (before != nullptr && (is_renamed || is_now_daemon)) {
+    const bool is_now_cut = patch.has(&Job::spread) && job.spread == Spread::shards;
+    if (before != nullptr && (is_renamed || is_now_daemon || is_now_cut)) {
         const std::vector<Job> others =
             jobs_that_name(store, field_of(&Job::required), before->name);
         if (!others.empty()) {
-            refuse_now(fmt::format("{}: {} {} {}; change requires of {} first",
-                                   is_renamed ? "name" : "kind", name_some(others, tags),
+            const std::string_view given = is_renamed ? "name" : is_now_daemon ? "kind" : "spread";
+            refuse_now(fmt::format("{}: {} {} {}; change requires of {} first", given,
+                                   name_some(others, tags),
                                    others.size() == 1 ? "requires" : "require",
                                    quote_utf8(before->name), others.size() == 1 ? "it" : "them"));
         }

@@ -158,6 +158,7 @@ void add_cells_of(Store& store, EntryQuery query, std::int64_t step, std::size_t
             run.scheduled_at = entry.id.scheduled_at;
             run.attempt = entry.id.attempt;
             run.part = entry.id.part;
+            run.parts = entry.id.parts;
             run.outcome = *outcome;
             run.started_at = entry.started_at;
             run.fires = entry.fires;

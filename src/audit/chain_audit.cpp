@@ -1,10 +1,15 @@
 #include "audit/chain_audit.hpp"
 #include "model/job_zone.hpp"
 
+#include "model/chain.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <map>
+#include <set>
 
 namespace peercron {
 namespace {
@@ -69,6 +74,7 @@ void ChainAudit::judge(WallTime from, WallTime to,
         if (ends.size() < parents.size()) ends.clear();
         const auto rows = rows_at(own, at);
         judge_fire(at, ends, rows.empty() ? nullptr : &rows.front());
+        judge_parts(rows);
     }
 }
 
@@ -76,19 +82,49 @@ void ChainAudit::judge(WallTime from, WallTime to,
 std::optional<ChainAudit::End> ChainAudit::end_of(std::span<const LedgerEntry> attempts)
 {
     if (attempts.empty()) return std::nullopt;
-    if (attempts.size() == 1 && attempts.front().state == RunState::revoked) return std::nullopt;
+    struct Part {
+        std::int32_t rows = 0;
+        RunState last = RunState::planned;  ///< as its row says
+        RunState state = RunState::planned;
+    };
+    std::map<std::int32_t, Part> parts;
     End end;
     for (const LedgerEntry& row : attempts) {
-        end.is_final = is_final(row.state);
         end.at = std::max(end.at, row.ended_at.value_or(row.dispatched_at));
         // Also a first attempt: a backfill may run it.
         end.by_hand = end.by_hand || (row.requested && !is_of_chain(row));
         // A further attempt that did not run follows one that failed.
         const bool is_of_failure = row.id.attempt > 1 && (row.state == RunState::skipped ||
                                                           row.state == RunState::revoked);
-        end.state = is_of_failure ? RunState::failed : row.state;
+        Part& part = parts[row.id.part];
+        ++part.rows;
+        part.last = row.state;
+        part.state = is_of_failure ? RunState::failed : row.state;
     }
+    std::vector<RunState> states;
+    for (const auto& [number, part] : parts) {
+        const bool was_taken_back = part.rows == 1 && part.last == RunState::revoked;
+        if (!was_taken_back) states.push_back(part.state);
+        end.is_final = end.is_final && is_final(part.last);
+    }
+    if (states.empty()) return std::nullopt;
+    const std::int32_t of = attempts.back().id.parts;
+    end.state = of == 1 ? states.back() : state_of_fire(states, of);
     return end;
+}
+
+/// Whether all parts of a fire of the job are there.
+void ChainAudit::judge_parts(std::span<const LedgerEntry> rows)
+{
+    if (rows.empty() || rows.front().id.parts == 1) return;
+    std::set<std::int32_t> there;
+    for (const LedgerEntry& row : rows) there.insert(row.id.part);
+    RunId part = rows.front().id;
+    for (part.part = 0; part.part < part.parts; ++part.part) {
+        if (there.contains(part.part)) continue;
+        add(FindingKind::missing, part, nullptr,
+            fmt::format("part {} of {} of it has no row", part.part, part.parts));
+    }
 }
 
 const ChainAudit::Version* ChainAudit::version_at(WallTime time) const

@@ -64,6 +64,7 @@ private:
     void judge_fire(WallTime at, std::span<const End> ends, const LedgerEntry* own);
     void judge_row(const LedgerEntry& row, std::span<const End> ends, WallTime over,
                    const Job& job);
+    void judge_parts(std::span<const LedgerEntry> rows);
     bool judge_calendar(const LedgerEntry& row, const Job& job);
     void add(FindingKind kind, const RunId& run, const LedgerEntry* row, std::string what);
 

@@ -117,16 +117,19 @@ void JobAudit::take(const LedgerEntry& row)
     }
     count_outcome(row);
     const bool runs_once_more = row.state != RunState::revoked && !has_run(row.state);
-    if (row.id.attempt == 1 && runs_once_more) ++not_run_;
+    if (stands_for_fire(row.id) && runs_once_more) ++not_run_;
     if (group_ && group_->at != row.id.scheduled_at) close_group();
     if (const Version* const version = daemon_version_at(row.id.scheduled_at)) {
         take_daemon(row, *version);
         return;
     }
-    const bool is_next = last_row_ && follows(row, *last_row_);
-    const bool after_failure = is_next && has_failed(*last_row_);
-    if (last_row_) judge_next_attempt(*last_row_, is_next ? &row : nullptr);
-    last_row_ = row;
+    if (!last_rows_.empty() && !is_same_fire(last_rows_.begin()->second.id, row.id)) end_attempts();
+    const auto last = last_rows_.find(row.id.part);
+    const bool has_last = last != last_rows_.end();
+    const bool is_next = has_last && follows(row, last->second);
+    const bool after_failure = is_next && has_failed(last->second);
+    if (has_last) judge_next_attempt(last->second, is_next ? &row : nullptr);
+    last_rows_.insert_or_assign(row.id.part, row);
     if (row.requested) {
         ++report_.requested;
         // A backfill runs the fire itself, which nobody had run before, …
@@ -136,7 +139,9 @@ void JobAudit::take(const LedgerEntry& row)
         }
         // … or which a change had taken back.
         const bool is_of_group = group_ && group_->at == row.id.scheduled_at;
-        if (is_of_group && group_->due && row.state != RunState::revoked) ++group_->standing;
+        if (is_of_group && group_->due && row.state != RunState::revoked) {
+            ++group_->parts[row.id.part].standing;
+        }
         judge_row(row);
         judge_missed(row);
         return;
@@ -145,15 +150,25 @@ void JobAudit::take(const LedgerEntry& row)
         group_.emplace();
         group_->at = row.id.scheduled_at;
         group_->due = next_due_ == row.id.scheduled_at;
-        if (group_->due) find_next_due(row.id.scheduled_at);
+        if (group_->due) {
+            group_->expected = parts_of(versions_[version_].job);
+            find_next_due(row.id.scheduled_at);
+        }
     }
-    group_->newest = row;
-    if (row.state != RunState::revoked) ++group_->standing;
+    Part& part = group_->parts[row.id.part];
+    part.newest = row;
+    if (row.state != RunState::revoked) ++part.standing;
     if (has_started(row.state, row.started_at) && !after_failure) {
-        ++group_->started;
-        group_->last_start = row.started_at.value_or(row.id.scheduled_at);
+        ++part.started;
+        part.last_start = row.started_at.value_or(row.id.scheduled_at);
     }
     judge_row(row);
+}
+
+/// No further attempts follow of the newest fire.
+void JobAudit::end_attempts()
+{
+    for (const auto& [part, row] : std::exchange(last_rows_, {})) judge_next_attempt(row, nullptr);
 }
 
 /// No fire, and whatever becomes of it says nothing about the job. But it has to end.
@@ -167,7 +182,7 @@ void JobAudit::take_rehearsal(const LedgerEntry& row)
 void JobAudit::finish()
 {
     close_group();
-    if (last_row_) judge_next_attempt(*last_row_, nullptr);
+    end_attempts();
     finish_daemon();
     // Nobody knows when a job that was deleted by hand really was: somebody noticed it later.
     const bool deleted_by_hand =
@@ -463,14 +478,14 @@ void JobAudit::close_group()
 {
     if (!group_) return;
     const Group group = *std::exchange(group_, std::nullopt);
-    if (group.standing > 0) {
+    if (group.is_standing()) {
         uncounted_ = false;
         flush_missing();
     }
     judge_group(group);
-    if (group.standing == 0) return;
+    if (!group.is_standing()) return;
     last_standing_ = group.at;
-    const LedgerEntry& row = *group.newest;
+    const LedgerEntry& row = group.newest();
     if (row.gap_end && row.fires > 1) {
         covered_through_ = std::max(covered_through_, *row.gap_end);
         covers_excluded_ = row.reason.cause == Cause::calendar;
@@ -478,27 +493,75 @@ void JobAudit::close_group()
     }
 }
 
+bool JobAudit::Group::is_standing() const
+{
+    return std::ranges::any_of(parts, [](const auto& part) { return part.second.standing > 0; });
+}
+
+const LedgerEntry& JobAudit::Group::newest() const
+{
+    const auto found = std::ranges::find_if(
+        parts, [](const auto& part) { return part.second.newest.has_value(); });
+    return *found->second.newest;
+}
+
 void JobAudit::judge_group(const Group& group)
 {
-    if (group.standing == 0) {
+    if (!group.is_standing()) {
         if (!group.due) return;
-        if (was_given_up(*group.newest)) {
+        if (was_given_up(group.newest())) {
             ++report_.due;
         } else {
             judge_absent(group.at);
         }
         return;
     }
-    const LedgerEntry& row = *group.newest;
-    if (group.started > 1 && group.last_start && !may_start_again(group.at, *group.last_start)) {
-        add(FindingKind::doubled, row,
-            fmt::format("{} attempts started, of a job that runs at most once", group.started));
-    }
     if (group.due) {
         ++report_.due;
         if (group.at <= covered_through_ && !near_change(group.at)) {
-            add(FindingKind::doubled, row, "the row of an earlier gap covers it, too");
+            add(FindingKind::doubled, group.newest(), "the row of an earlier gap covers it, too");
         }
+        judge_parts(group);
+    }
+    for (const auto& [number, part] : group.parts) {
+        if (part.standing > 0 && part.newest) judge_part(group, part);
+    }
+}
+
+/// Of a fire that was due, whether all its parts are there, and no other.
+void JobAudit::judge_parts(const Group& group)
+{
+    // A fire that does not run at all is one row. What was asked for is not counted.
+    const LedgerEntry& row = group.newest();
+    const bool is_one_row = row.id.parts == 1 && row.state == RunState::skipped;
+    if (near_change(group.at) || is_one_row) return;
+    if (row.id.parts != group.expected) {
+        add(FindingKind::extra, row,
+            fmt::format("has {} parts, and the fires of its job had {} then", row.id.parts,
+                        group.expected));
+        return;
+    }
+    for (RunId id{job_, group.at, 1, 0, group.expected}; id.part < id.parts; ++id.part) {
+        const auto part = group.parts.find(id.part);
+        const bool is_there = part != group.parts.end();
+        if (is_there && part->second.standing > 0) continue;
+        if (is_there && part->second.newest && was_given_up(*part->second.newest)) continue;
+        LedgerEntry missing;
+        missing.id = id;
+        add(FindingKind::missing, missing,
+            fmt::format("part {} of {} of it has no row", id.part, id.parts));
+        findings_.back().state.reset();
+    }
+}
+
+void JobAudit::judge_part(const Group& group, const Part& part)
+{
+    const LedgerEntry& row = *part.newest;
+    if (part.started > 1 && part.last_start && !may_start_again(group.at, *part.last_start)) {
+        add(FindingKind::doubled, row,
+            fmt::format("{} attempts started, of a job that runs at most once", part.started));
+    }
+    if (group.due) {
         judge_missed(row);
         return;
     }

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ struct AuditRules {
 /// then is what Schedule says, as for the dispatcher. A row accounts for its fire whatever its
 /// state is; a revoked row only if the fire was late and its job was stopped or deleted before it
 /// could start. The row of a gap accounts for all fires up to its end.
+///
+/// Of a job whose fires have several parts each of them is judged like a fire, and none may be
+/// missing: as many as the version says by which it was due. A fire that does not run is one row.
 ///
 /// Not judged, but counted: what is before the first known version; missing and extra fires near
 /// a change; a fire that was decided to be skipped before a change took it back; missing fires of a
@@ -101,14 +105,23 @@ private:
         std::int64_t run_limit = 0;
         Job job;  ///< for its retries
     };
-    /// All rows of one moment.
-    struct Group {
-        WallTime at{};
-        bool due = false;
+    /// All rows of one part of a fire.
+    struct Part {
         std::int32_t standing = 0;  ///< neither revoked nor asked for by hand
         std::int32_t started = 0;
         std::optional<LedgerEntry> newest;
         std::optional<WallTime> last_start;
+    };
+    /// All rows of one moment.
+    struct Group {
+        WallTime at{};
+        bool due = false;
+        std::int32_t expected = 1;  ///< how many parts the fire has, where it is due
+        std::map<std::int32_t, Part> parts;
+
+        bool is_standing() const;
+        /// Of the first part that has one.
+        const LedgerEntry& newest() const;
     };
 
     const Version* daemon_version_at(WallTime time) const;
@@ -120,6 +133,9 @@ private:
     void judge_row(const LedgerEntry& row);
     void close_group();
     void judge_group(const Group& group);
+    void judge_part(const Group& group, const Part& part);
+    void judge_parts(const Group& group);
+    void end_attempts();
     const Version* version_at(WallTime fire) const;
     bool near_change(WallTime time) const;
     bool was_skipped_ahead(const LedgerEntry& row) const;
@@ -161,7 +177,7 @@ private:
     WallTime covered_through_{};
     bool covers_excluded_ = false;  ///< what that says is that calendars exclude them
     bool uncounted_ = false;        ///< the last gap may be longer than its row says
-    std::optional<LedgerEntry> last_row_;
+    std::map<std::int32_t, LedgerEntry> last_rows_;  ///< of the newest fire, by part
     std::optional<WallTime> last_standing_;
     std::int64_t not_run_ = 0;  ///< rows so far that took a place at the limit without counting
     std::optional<Finding> missing_;

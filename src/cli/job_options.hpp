@@ -93,12 +93,16 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "Labels that a node must have to run it, separated by commas: zone=eu,!spare; host=db1 is a "
      "machine; '' is any node"},
     {"spread", "--spread", "SPREAD", "Where",
-     "Which of these nodes: the least loaded, or the same one as long as it is there"},
+     "Which of these nodes: the least loaded, the same one as long as it is there, or several runs "
+     "of each fire, each on the least loaded"},
+    {"shards", "--shards", "NUMBER", "Where",
+     "With --spread shards: how many runs a fire is; PEERCRON_SHARD says which it is, from 0"},
     {"priority", "--priority", "NUMBER", "Where",
      "0 to 9; of the runs that wait for a slot of a node the highest starts first"},
     {"weight", "--weight", "SLOTS", "Where", "How many of its node's slots a run takes"},
     {"http_url", "--http-url", "URL", "Request",
-     "Where it goes; {{job}}, {{scheduled_at}} and {{attempt}} stand for those of the run"},
+     "Where it goes; {{job}}, {{scheduled_at}}, {{attempt}}, {{shard}} and {{shards}} stand for "
+     "those of the run"},
     {"http_method", "--http-method", "METHOD", "Request", "POST where there is a body, else GET"},
     {"http_headers", "--http-header", "HEADER", "Request",
      "'Name: value'; give it again for more; '' is none"},

@@ -18,7 +18,7 @@ constexpr std::string_view variable_prefix = "PEERCRON_";
 
 /// Variables of ours that are no keys: the client's, those that a command finds in its
 /// environment, and those of the scripts.
-constexpr std::array<std::string_view, 13> other_variables{"PEERCRON_URL",
+constexpr std::array<std::string_view, 15> other_variables{"PEERCRON_URL",
                                                            "PEERCRON_TOKEN",
                                                            "PEERCRON_JOB_ID",
                                                            "PEERCRON_ATTEMPT",
@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, 13> other_variables{"PEERCRON_URL",
                                                            "PEERCRON_SCHEDULED_AT_MS",
                                                            "PEERCRON_NODE",
                                                            "PEERCRON_EPOCH",
+                                                           "PEERCRON_SHARD",
+                                                           "PEERCRON_SHARDS",
                                                            "PEERCRON_REHEARSAL",
                                                            "PEERCRON_CONSUL",
                                                            "PEERCRON_BINARY",

@@ -48,8 +48,10 @@ Result<RunId> AskedRuns::run_now(JobId id, std::string requested_by, Moment now)
         life_.write_newest_end(id);
     }
     const RunId run = book_.free_id(id, std::max(now.wall, planned->job.effective_from + 1ms));
-    const auto place_of_run = book_.runs.open(book_.writer.write(run, planned, now.wall));
-    life_.place_new(place_of_run, std::move(requested_by), now);
+    for (RunId part = run; part.part < run.parts; ++part.part) {
+        life_.place_new(book_.runs.open(book_.writer.write(part, planned, now.wall)), requested_by,
+                        now);
+    }
     return run;
 }
 
@@ -99,7 +101,8 @@ Result<RunId> AskedRuns::run_again(const RunId& fire, const std::optional<LogRow
     if (book_.waiting.of_part(fire)) return Error{to_string(fire) + " waits to be tried again"};
     std::int64_t under_way = 0;
     for (const RunId& open : book_.runs.of_job(fire.job)) {
-        if (is_same_fire(open, fire) && open.part == fire.part) {
+        if (open.part != fire.part) continue;
+        if (is_same_fire(open, fire)) {
             return Error{fmt::format("{} has not ended", to_string(open))};
         }
         if (book_.runs.at(open).order.start_at <= now.wall) ++under_way;

@@ -19,8 +19,9 @@ public:
     AskedRuns(TermBook& book, RunLife& life) : book_(book), life_(life) {}
 
     /// Plans a run of the job for now, whatever its schedule, window and stop flag say; its mutex
-    /// counts. A daemon is only started when it is down, and could be up. A rehearsal needs nodes
-    /// that all know what that is. The error: why not.
+    /// counts. Where fires have several parts it is all of them, and the first is returned. A
+    /// daemon is only started when it is down, and could be up. A rehearsal needs nodes that all
+    /// know what that is. The error: why not.
     Result<RunId> run_now(JobId job, std::string requested_by, Moment now);
     /// Tries a fire again now: the attempt that waits for its time, or, if none does, the one after
     /// `newest`, whatever the job's retries say. The error: why not.

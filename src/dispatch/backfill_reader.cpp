@@ -79,8 +79,10 @@ BackfillReader::Found BackfillReader::read(Store& store, WallTime now)
     const auto most = static_cast<std::size_t>(most_backfill_parallel);
     for (const BackfillWork& work : store.backfills().work(most)) {
         const Backfill& backfill = work.backfill;
-        if (!store.find_job(backfill.job)) {
-            store.backfills().end(backfill.id, BackfillState::stopped, "its job was deleted", now);
+        const std::optional<Job> job = store.find_job(backfill.job);
+        if (!job || parts_of(*job) > 1) {
+            const std::string why = job ? "its job has shards now" : "its job was deleted";
+            store.backfills().end(backfill.id, BackfillState::stopped, why, now);
             continue;
         }
         if (work.next.empty() && work.open == 0) {

@@ -57,14 +57,14 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
     if (found == nullptr) return;
     const PlannedJob& planned = *found;
     const Job& job = planned.job;
-    const RunId id{due.child, due.at, 1};
+    const RunId id{due.child, due.at, 1, 0, parts_of(job)};
     const bool may_fire = is_asked_for(id) ? planned.enabled() : planned.may_fire_at(due.at);
     // By a clock that was ahead: the fire is still to come.
     if (book_.is_early(id, now)) return;
     if (!may_fire || book_.runs.contains(id) || book_.ended_lately.contains(id)) return;
     book_.quotas.follow(job);
     if (!book_.has_runs_left(job)) return;
-    for (const FireEnd& end : due.ends) life_.write_end(end.run);
+    for (const FireEnd& end : due.parts) life_.write_end(end.run);
     if (!is_asked_for(id)) {
         for (const WaitingRun& wait : book_.waiting.of_job(due.child)) {
             if (is_asked_for(wait.id)) continue;
@@ -104,14 +104,17 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
                    now);
         return;
     }
-    const auto run = book_.runs.open(book_.writer.write(id, &planned, now.wall));
-    run->second.retry_at = since;
-    book_.writer.set_times(run->second.order, now.wall, since);
-    life_.place_new(run, std::move(row.requested_by), now);
+    for (RunId part = id; part.part < id.parts; ++part.part) {
+        const auto run = book_.runs.open(book_.writer.write(part, &planned, now.wall));
+        run->second.retry_at = since;
+        book_.writer.set_times(run->second.order, now.wall, since);
+        life_.place_new(run, row.requested_by, now);
+    }
 }
 
 void ChainedFires::skip_child(const Chains::Due& due, PlannedRun row, Reason why, Moment now)
 {
+    row.id.parts = 1;  // it is one row
     const RunId id = row.id;
     FireEnd end{id, RunState::skipped, why.cause, {}, now.wall};
     // Its parents' missed fires are one row, and so are its own.

@@ -2,6 +2,7 @@
 
 #include "dispatch/order_writer.hpp"
 #include "model/backfill.hpp"
+#include "model/chain.hpp"
 #include "model/run_request.hpp"
 
 #include <algorithm>
@@ -20,6 +21,21 @@ bool runs_alone(const RunId& run, std::string_view requested_by)
 }
 
 }  // namespace
+
+FireEnd end_of_fire(const std::vector<FireEnd>& parts)
+{
+    const std::int32_t of = parts.front().run.parts;
+    if (of == 1) return parts.front();
+    std::vector<RunState> states;
+    for (const FireEnd& part : parts) states.push_back(part.state);
+    const RunState state = state_of_fire(states, of);
+    const auto decisive = std::ranges::find(parts, state, &FireEnd::state);
+    FireEnd end = decisive == parts.end() ? parts.front() : *decisive;
+    end.state = state;
+    if (decisive == parts.end()) end.exit_code.reset();
+    for (const FireEnd& part : parts) end.ended_at = std::max(end.ended_at, part.ended_at);
+    return end;
+}
 
 void Chains::follow(JobId id)
 {
@@ -113,7 +129,7 @@ void Chains::planned(const RunId& fire, std::string_view requested_by,
             asked_.insert(child);
             continue;
         }
-        undecided_[key].parents[fire.job].reset();
+        undecided_[key].parents[fire.job][fire.part].reset();
     }
 }
 
@@ -162,12 +178,19 @@ void Chains::note_own_end(const FireEnd& end)
 
 void Chains::take(const Key& key, Fire& fire, const FireEnd& end)
 {
+    Parts& parts = fire.parents[end.run.job];
     if (end.state == RunState::revoked && end.run.attempt == 1) {
-        // There is no such fire; if there is after all, it is planned again.
-        undecided_.erase(key);
+        // There is no such fire, if it had no other part; if there is after all, it is planned
+        // again.
+        parts.erase(end.run.part);
+        if (parts.empty()) {
+            undecided_.erase(key);
+        } else {
+            to_look_at_.insert(key);
+        }
         return;
     }
-    std::optional<FireEnd>& known = fire.parents[end.run.job];
+    std::optional<FireEnd>& known = parts[end.run.part];
     if (known && end.run.attempt < known->run.attempt) return;
     if (end.run.attempt > 1 && !has_run(end.state)) {
         // A further attempt is made only of what has failed, and this one did not run.
@@ -225,7 +248,7 @@ void Chains::found(std::vector<ChainRow> rows, SteadyTime hold)
         if (runs_alone(row.id, row.requested_by)) continue;
         Fire& fire = undecided_[key];
         if (!fire.hold) fire.hold = hold;
-        fire.parents.try_emplace(row.edge.parent);
+        fire.parents[row.edge.parent].try_emplace(row.id.part);
         if (!is_final(row.state)) continue;
         FireEnd end;
         end.run = row.id;
@@ -260,9 +283,9 @@ std::vector<Chains::Due> Chains::take_due(SteadyTime now,
         }
         std::optional<Due> due = due_of(key, fire->second, child->second);
         const auto is_going_on = [&](const FireEnd& end) { return is_open(end.run); };
-        if (!due || std::ranges::any_of(due->ends, is_going_on)) continue;
+        if (!due || std::ranges::any_of(due->parts, is_going_on)) continue;
         const bool is_held = fire->second.hold && now < *fire->second.hold;
-        if (is_held && std::ranges::any_of(due->ends, is_followed)) {
+        if (is_held && std::ranges::any_of(due->parts, is_followed)) {
             held_.insert(key);
             continue;
         }
@@ -285,9 +308,16 @@ std::optional<Chains::Due> Chains::due_of(const Key& key, const Fire& fire,
     for (const std::string& name : child.parents) {
         const auto id = id_of(name);
         const auto parent = id ? fire.parents.find(*id) : fire.parents.end();
-        if (parent == fire.parents.end() || !parent->second) return std::nullopt;
-        due.ends.push_back(*parent->second);
-        due.since = std::max(due.since, parent->second->ended_at);
+        if (parent == fire.parents.end()) return std::nullopt;
+        std::vector<FireEnd> parts;
+        for (const auto& [part, end] : parent->second) {
+            if (!end) return std::nullopt;
+            parts.push_back(*end);
+        }
+        if (parts.empty()) return std::nullopt;
+        due.ends.push_back(end_of_fire(parts));
+        due.since = std::max(due.since, due.ends.back().ended_at);
+        due.parts.insert(due.parts.end(), parts.begin(), parts.end());
     }
     return due;
 }

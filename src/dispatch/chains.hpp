@@ -20,7 +20,7 @@
 
 namespace peercron {
 
-/// How an attempt of a fire ended.
+/// How an attempt of a fire, or of a part of one, ended.
 struct FireEnd {
     RunId run;
     RunState state = RunState::success;
@@ -31,6 +31,10 @@ struct FireEnd {
     WallTime gap_end{};
     bool is_last = false;  ///< a further attempt did not run: nothing follows
 };
+
+/// How a fire ended whose parts ended like this (state_of_fire()), when the last of them did; with
+/// the exit code of one that decides.
+FireEnd end_of_fire(const std::vector<FireEnd>& parts);
 
 /// Jobs that run after others (model/chain.hpp), and which of their fires are due.
 ///
@@ -86,9 +90,10 @@ public:
     bool has_news() const { return !to_look_at_.empty(); }
     struct Due {
         JobId child = 0;
-        WallTime at{};              ///< its scheduled time
-        std::vector<FireEnd> ends;  ///< of its parents, in their order
-        WallTime since{};           ///< when the last of them ended
+        WallTime at{};               ///< its scheduled time
+        std::vector<FireEnd> ends;   ///< of its parents' fires, in their order
+        std::vector<FireEnd> parts;  ///< of all of which these are made
+        WallTime since{};            ///< when the last of them ended
     };
     /// Takes the fires out that are due.
     /// @param is_open whether an attempt of this parent's fire is open, or waits.
@@ -108,10 +113,10 @@ private:
         WallTime newest{};              ///< the newest of its fires, of this term
     };
     using Key = std::pair<WallTime, JobId>;  ///< scheduled time and child
+    /// By part, those that are known, with the end of its newest attempt, if that has ended.
+    using Parts = std::map<std::int32_t, std::optional<FireEnd>>;
     struct Fire {
-        /// By parent: those whose fire is known, with the end of its newest attempt, if that has
-        /// ended.
-        std::map<JobId, std::optional<FireEnd>> parents;
+        std::map<JobId, Parts> parents;  ///< those whose fire is known
         std::optional<SteadyTime> hold;
     };
 

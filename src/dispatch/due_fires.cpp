@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -37,9 +38,13 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
                                   WallTime scheduled_at, Moment now)
 {
     const Job& job = planned.job;
-    const RunId id{job.id, scheduled_at, 1};
+    // What has begun stays cut as it was; otherwise the version says by which it is due.
+    const RunId any{job.id, scheduled_at};
+    const std::int32_t parts = book_.parts_of_open(any).value_or(parts_of(version));
+    const RunId id{job.id, scheduled_at, 1, 0, parts};
     if (book_.has_row(id)) {
         book_.paused.forget(job.id);
+        plan_parts_again(planned, version, id, now);
         return Planner::Next::plan;
     }
     book_.quotas.follow(job);
@@ -64,27 +69,50 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
     book_.paused.forget(job.id);
     if (excluded && !book_.taken_back.contains(id)) {
         const Gap alone{job.id, scheduled_at, scheduled_at, {}, 1};
-        skip(id, alone, {Cause::calendar, *std::move(excluded)}, now);
-        book_.ended_lately.add(id);
+        skip(any, alone, {Cause::calendar, *std::move(excluded)}, now);
+        book_.ended_lately.add(any);
         return Planner::Next::plan;
     }
 
+    for (RunId part = id; part.part < id.parts; ++part.part) {
+        if (part.part == 0 || !book_.has_row(part)) plan_part(planned, version, part, now);
+    }
+    return Planner::Next::plan;
+}
+
+/// Of a fire that has begun, the parts that a change took back.
+void DueFires::plan_parts_again(const PlannedJob& planned, const Job& version, const RunId& fire,
+                                Moment now)
+{
+    std::vector<RunId> parts;
+    auto run = book_.taken_back.lower_bound(before_all_of_fire(fire));
+    for (; run != book_.taken_back.end() && is_same_fire(run->first, fire); ++run) {
+        if (run->first.attempt == 1) parts.push_back(run->first);
+    }
+    for (const RunId& part : parts) plan_part(planned, version, part, now);
+}
+
+/// @param id its first attempt, which has no row, or one that was taken back.
+void DueFires::plan_part(const PlannedJob& planned, const Job& version, const RunId& id, Moment now)
+{
     const auto run = book_.runs.open(book_.writer.write(id, &planned, now.wall));
-    run->second.retry_at = delayed_start(version, scheduled_at);
+    run->second.retry_at = delayed_start(version, id.scheduled_at);
     book_.writer.set_times(run->second.order, now.wall, run->second.retry_at);
     if (const auto taken_back = book_.taken_back.extract(id)) {
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
         book_.unplaced.insert(id);
-    } else {
-        // What is due behind an earlier dispatcher's plan starts when the orphans that it knew of
-        // are gone; this one it has left out (its job was changed, or had no runs left).
-        if (scheduled_at <= book_.inherited_through) {
-            book_.placement.note_unknown_orphan(run->second);
-        }
-        life_.place_new(run, "", now);
+        // Of how many it is its row has to say before any of the others starts.
+        const bool is_cut_again = taken_back.key().parts != id.parts;
+        if (is_cut_again) book_.draft.move(id, {}, now.wall, run->second.retry_at);
+        return;
     }
-    return Planner::Next::plan;
+    // What is due behind an earlier dispatcher's plan starts when the orphans that it knew of are
+    // gone; this one it has left out (its job was changed, or had no runs left).
+    if (id.scheduled_at <= book_.inherited_through) {
+        book_.placement.note_unknown_orphan(run->second);
+    }
+    life_.place_new(run, "", now);
 }
 
 void DueFires::plan_gaps(Moment now)

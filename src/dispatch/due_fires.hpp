@@ -36,6 +36,9 @@ public:
 private:
     Planner::Next plan_fire(const PlannedJob& planned, const Job& version, WallTime scheduled_at,
                             Moment now);
+    void plan_parts_again(const PlannedJob& planned, const Job& version, const RunId& fire,
+                          Moment now);
+    void plan_part(const PlannedJob& planned, const Job& version, const RunId& id, Moment now);
     void plan_gap(const Job& job, Gap gap, const Reason& why_not, Moment now);
     void skip(const RunId& first, const Gap& gap, Reason why, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);

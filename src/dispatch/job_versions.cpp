@@ -77,7 +77,19 @@ bool JobVersions::is_up_to_date(const TrackedRun& run) const
 {
     const PlannedJob* planned = jobs_.find(run.order.id.job);
     if (planned == nullptr || !planned->enabled() || run.unwanted) return false;
+    if (is_cut_otherwise(run)) return false;
     return has_work_of(run.order, *planned) && (!planned->is_daemon() || is_still_due(run));
+}
+
+bool JobVersions::is_cut_otherwise(const TrackedRun& run) const
+{
+    const RunId& id = run.order.id;
+    const PlannedJob* const planned = jobs_.find(id.job);
+    if (planned == nullptr || planned->is_chained() || planned->is_daemon()) return false;
+    const bool is_of_schedule =
+        id.attempt == 1 && !is_asked_for(id) && !is_of_person(run.requested_by);
+    return is_of_schedule && id.scheduled_at > planned->job.effective_from &&
+           id.parts != parts_of(planned->job);
 }
 
 Reason JobVersions::why_taken_back(JobId job) const

@@ -34,6 +34,9 @@ public:
     bool is_still_due(const WaitingRun& retry) const;
     /// Whether it would be ordered like that again.
     bool is_up_to_date(const TrackedRun& run) const;
+    /// Whether the job makes more or fewer parts of its fire than it did when that was planned.
+    /// What was due before a change stays as it is.
+    bool is_cut_otherwise(const TrackedRun& run) const;
     /// Why runs of the job are taken back.
     Reason why_taken_back(JobId job) const;
 

@@ -82,7 +82,7 @@ std::size_t OpenRuns::fires_of(JobId job) const
 {
     const std::set<RunId>& runs = of_job(job);
     return static_cast<std::size_t>(std::ranges::count_if(runs, [this](const RunId& id) {
-        return id.attempt == 1 && !runs_.at(id).order.rehearsal;
+        return stands_for_fire(id) && !runs_.at(id).order.rehearsal;
     }));
 }
 
@@ -104,10 +104,11 @@ std::vector<NodeName> OpenRuns::busy_nodes() const
     return busy;
 }
 
-std::vector<OpenRuns::Holder> OpenRuns::runs_of(JobId job) const
+std::vector<OpenRuns::Holder> OpenRuns::runs_of(JobId job, std::int32_t part) const
 {
     std::vector<Holder> holders;
     for (const RunId& id : of_job(job)) {
+        if (id.part != part) continue;
         const NodeName& node = runs_.at(id).node_;
         const bool is_new = std::ranges::find(holders, node, &Holder::node) == holders.end();
         if (!node.empty() && is_new) holders.push_back({node, id, {}});
@@ -136,6 +137,7 @@ bool OpenRuns::is_behind_another(const RunId& id) const
     const WallTime start = runs_.at(id).order.start_at;
     for (const RunId& other : of_job(id.job)) {
         if (!(other < id)) break;
+        if (other.part != id.part) continue;
         const TrackedRun& earlier = runs_.at(other);
         // With jitter it may be due later.
         const bool starts_later = earlier.retry_at && *earlier.retry_at > start;

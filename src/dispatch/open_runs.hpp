@@ -96,7 +96,7 @@ public:
     Place begin() { return runs_.begin(); }
     Place end() { return runs_.end(); }
 
-    /// The number of fires among them: a fire has one first attempt. Without rehearsals.
+    /// The number of fires among them, by the runs that stand for them. Without rehearsals.
     std::size_t fires_of(JobId job) const;
     /// In order of time. Valid until a run of the job is opened or closed.
     const std::set<RunId>& of_job(JobId job) const;
@@ -112,12 +112,12 @@ public:
         RunId run;
         std::string lock;  ///< empty: none, or it may hold any
     };
-    /// One of each node that has runs of the job.
-    std::vector<Holder> runs_of(JobId job) const;
+    /// One of each node that has runs of this part of the job's fires.
+    std::vector<Holder> runs_of(JobId job, std::int32_t part) const;
     /// One of each node that has runs with one of these locks, or with any for all that is known.
     std::vector<Holder> holders_of(const std::set<std::string>& locks) const;
-    /// Whether an earlier run of the job than this one, that does not start later, and does not
-    /// wait for what the job requires, is at no node yet.
+    /// Whether an earlier run of the same part of the job's fires than this one, that does not
+    /// start later, and does not wait for what the job requires, is at no node yet.
     bool is_behind_another(const RunId& id) const;
 
 private:

@@ -68,7 +68,7 @@ std::vector<OpenRuns::Holder> Placement::homes_of(const RunOrder& order) const
     for (OrderedLock& lock : locks_of(order)) names.insert(std::move(lock.claim.name));
     std::vector<OpenRuns::Holder> homes = runs_.holders_of(names);
     if (order.concurrency.limit > 0) {
-        for (OpenRuns::Holder& holder : runs_.runs_of(order.id.job)) {
+        for (OpenRuns::Holder& holder : runs_.runs_of(order.id.job, order.id.part)) {
             const bool is_new =
                 std::ranges::find(homes, holder.node, &OpenRuns::Holder::node) == homes.end();
             if (is_new) homes.push_back(std::move(holder));
@@ -146,7 +146,7 @@ void Placement::note_unknown_orphan(const TrackedRun& run)
 std::vector<Placement::Shared> Placement::shared_by(const RunOrder& order)
 {
     std::vector<Shared> shared;
-    if (order.concurrency.limit > 0) shared.emplace_back(order.id.job);
+    if (order.concurrency.limit > 0) shared.emplace_back(PartOfJob(order.id.job, order.id.part));
     for (OrderedLock& lock : locks_of(order)) shared.emplace_back(std::move(lock.claim.name));
     return shared;
 }

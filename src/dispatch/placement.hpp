@@ -13,6 +13,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,11 +28,12 @@ inline constexpr std::chrono::seconds orphan_time{2};
 /// that fits its job: one may be about to start.
 ///
 /// A job with such a limit has all its open runs at one node, its home, which counts them; so its
-/// run goes there, or, when none is open, where NodeChoice says. The same goes for the runs of all
-/// jobs of one group of locks (LockTable), where they may run at one node. While orphans of the
-/// job, or holders of its locks, may be alive, commands of a node that has died, it goes nowhere.
-/// Decides, and changes nothing else than what it knows of orphans. Pure; no clock of its own. One
-/// thread.
+/// run goes there, or, when none is open, where NodeChoice says. Where its fires have several
+/// parts, each of them has a home of its own: shard 3 of a fire waits for shard 3 of the one
+/// before. The same goes for the runs of all jobs of one group of locks (LockTable), where they may
+/// run at one node. While orphans of the job, or holders of its locks, may be alive, commands of a
+/// node that has died, it goes nowhere. Decides, and changes nothing else than what it knows of
+/// orphans. Pure; no clock of its own. One thread.
 class Placement {
 public:
     Placement(const DispatchSettings& settings, const NodeTable& nodes, const NodeChoice& choice,
@@ -70,7 +72,8 @@ private:
     };
 
     /// What the runs share that have to be at one node.
-    using Shared = std::variant<JobId, std::string>;  // a job with a limit, or a lock
+    using PartOfJob = std::pair<JobId, std::int32_t>;
+    using Shared = std::variant<PartOfJob, std::string>;  // of a job with a limit, or a lock
 
     static std::vector<Shared> shared_by(const RunOrder& order);
     void note(std::span<const Shared> all, const Orphans& orphans);

@@ -29,10 +29,11 @@ WallTime Planner::take(WallTime until, std::size_t most,
                        const std::function<Next(const PlannedJob&, WallTime)>& on_fire)
 {
     for (drop_leftovers(); !heap_.empty() && heap_.front().due <= until; drop_leftovers()) {
-        if (most-- == 0) return heap_.front().due - std::chrono::milliseconds(1);
+        if (most == 0) return heap_.front().due - std::chrono::milliseconds(1);
         const Entry entry = heap_.front();
         pop();
         const PlannedJob& job = *jobs_.find(entry.job);
+        most -= std::min(most, static_cast<std::size_t>(parts_of(job.job)));
         if (on_fire(job, entry.due) == Next::park) continue;
         push(job, entry.due, entry.generation);
     }

@@ -33,7 +33,8 @@ public:
     };
 
     /// Hands out, in order of time, the fires at or before `until` and moves past them, `most` of
-    /// them at a time. Returns the moment up to which none is left: `until`, or an earlier one.
+    /// them at a time, where each counts as often as it has parts. Returns the moment up to which
+    /// none is left: `until`, or an earlier one.
     WallTime take(WallTime until, std::size_t most,
                   const std::function<Next(const PlannedJob&, WallTime)>& on_fire);
 

@@ -2,8 +2,12 @@
 
 #include "model/run_request.hpp"
 
+#include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 
@@ -290,6 +294,24 @@ void RunLife::drop(Place run)
     TrackedRun state = run->second;
     close(run);
     book_.taken_back.emplace(state.order.id, std::move(state));
+}
+
+void RunLife::take_back_cut(JobId job)
+{
+    std::map<WallTime, std::vector<RunId>> fires;
+    std::set<WallTime> begun;
+    for (const RunId& id : book_.runs.of_job(job)) {
+        const TrackedRun& run = book_.runs.at(id);
+        const bool is_here = run.phase == RunPhase::placed && run.node().empty();
+        if (!book_.versions.is_cut_otherwise(run)) continue;
+        if (is_here) fires[id.scheduled_at].push_back(id);
+        if (!is_here) begun.insert(id.scheduled_at);
+    }
+    for (const auto& [at, parts] : fires) {
+        const bool is_whole = std::ssize(parts) == parts.front().parts;
+        if (!is_whole || begun.contains(at)) continue;
+        for (const RunId& id : parts) drop(book_.runs.find(id));
+    }
 }
 
 void RunLife::end_taken_back(Moment now)

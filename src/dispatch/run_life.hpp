@@ -46,6 +46,9 @@ public:
     /// It has not started at its node and will not: another one gets it, as its job is now. When
     /// the job does not fire then any more, it ends as revoked.
     void release(Place run);
+    /// The job makes more or fewer parts of its fires than before: of those that are due later and
+    /// of which no part is at a node, or was, all are taken back, to be planned again.
+    void take_back_cut(JobId job);
     /// Those of which no fire was planned again end as revoked.
     void end_taken_back(Moment now);
 

@@ -31,7 +31,7 @@ bool RunQuotas::is_used_up(const Job& job, std::size_t open) const
 
 bool RunQuotas::ended(const RunId& id, RunState state, std::uint64_t row_step)
 {
-    if (id.attempt != 1) return false;
+    if (!stands_for_fire(id)) return false;
     const auto number = run_numbers_.find(id.job);
     if (has_run(state)) {
         if (number == run_numbers_.end()) return false;
@@ -56,7 +56,7 @@ void RunQuotas::learn(const TermStart& found, const std::function<bool(const Run
     std::unordered_set<RunId> not_run;
     for (const OpenRun& row : found.open_runs) {
         const RunId& id = row.planned.id;
-        if (id.attempt != 1 || !is_closed(id)) continue;
+        if (!stands_for_fire(id) || !is_closed(id)) continue;
         if (not_run_.contains(id)) {
             not_run.insert(id);
         } else {

@@ -18,7 +18,8 @@ namespace peercron {
 /// have none left.
 ///
 /// Counted ones and open ones together are never more than the quota: a run counts when it has
-/// ended and has run, and leaves its place to another when it has not. Only first attempts count.
+/// ended and has run, and leaves its place to another when it has not. Only the first attempts of
+/// first parts count.
 /// What was counted here is set right by what the store has counted whenever that is read. Pure.
 /// One thread.
 class RunQuotas {

@@ -63,6 +63,14 @@ bool TermBook::has_row(const RunId& fire) const
            paused.was_skipped_before(fire.job, fire.scheduled_at);
 }
 
+std::optional<std::int32_t> TermBook::parts_of_open(const RunId& fire) const
+{
+    const std::set<RunId>& attempts = runs.of_job(fire.job);
+    const auto run = attempts.lower_bound(before_all_of_fire(fire));
+    const bool is_its = run != attempts.end() && is_same_fire(*run, fire);
+    return is_its ? std::optional(run->parts) : std::nullopt;
+}
+
 bool TermBook::has_runs_left(const Job& job) const
 {
     return job.run_limit == 0 || !quotas.is_used_up(job, runs.fires_of(job.id));
@@ -86,7 +94,9 @@ bool TermBook::is_held(const TrackedRun& run) const
 
 RunId TermBook::free_id(JobId job, WallTime at) const
 {
-    RunId run{job, std::max(at, daemons.earliest(job)), 1};
+    const PlannedJob* const planned = jobs.find(job);
+    const std::int32_t parts = planned == nullptr ? 1 : parts_of(planned->job);
+    RunId run{job, std::max(at, daemons.earliest(job)), 1, 0, parts};
     const auto taken = [this](const RunId& candidate) {
         return candidate.scheduled_at.time_since_epoch() % 1s == 0ms || runs.contains(candidate) ||
                ended_lately.contains(candidate);

@@ -315,6 +315,7 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
             if (book_.runs.at(run).phase == RunPhase::placed) placed.push_back(run);
         }
         for (const RunId& run : placed) life_.release(book_.runs.find(run));
+        life_.take_back_cut(id);
         for (const RunId& run : book_.runs.of_job(id)) {
             TrackedRun& state = book_.runs.at(run);
             if (!book_.versions.is_still_due(state)) state.unwanted = true;

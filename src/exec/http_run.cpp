@@ -79,8 +79,10 @@ HttpRequest http_request_of(const RunOrder& order)
         request.headers.push_back(fill_placeholders(header, order.id));
     }
     if (!has_key) {
-        request.headers.push_back(fmt::format("{}: peercron-{}-{}", key_header, order.id.job,
-                                              to_unix_millis(order.id.scheduled_at)));
+        std::string key =
+            fmt::format("peercron-{}-{}", order.id.job, to_unix_millis(order.id.scheduled_at));
+        if (order.id.parts > 1) key += fmt::format("-{}", order.id.part);
+        request.headers.push_back(fmt::format("{}: {}", key_header, key));
     }
     if (order.rehearsal) request.headers.push_back(fmt::format("{}: 1", rehearsal_header));
     request.body = fill_placeholders(job.http_body, order.id);

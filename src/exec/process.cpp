@@ -75,10 +75,11 @@ bool is_private(std::string_view variable)
 /// Set for each run.
 bool is_of_a_run(std::string_view variable)
 {
-    static constexpr std::array<std::string_view, 9> names{
+    static constexpr std::array<std::string_view, 11> names{
         "PEERCRON_JOB_ID=",  "PEERCRON_SCHEDULED_AT=", "PEERCRON_SCHEDULED_AT_MS=",
         "PEERCRON_ATTEMPT=", "PEERCRON_LAST_ATTEMPT=", "PEERCRON_NODE=",
         "PEERCRON_EPOCH=",   "PEERCRON_PARENT_",       "PEERCRON_REHEARSAL=",
+        "PEERCRON_SHARD=",   "PEERCRON_SHARDS=",
     };
     const auto is_name = [variable](std::string_view name) { return variable.starts_with(name); };
     return std::ranges::any_of(names, is_name);
@@ -108,6 +109,10 @@ std::vector<std::string> run_environment(const RunOrder& order, const NodeName& 
         fmt::format("PEERCRON_NODE={}", node),
         fmt::format("PEERCRON_EPOCH={}", order.epoch),
     };
+    if (order.id.parts > 1) {
+        variables.push_back(fmt::format("PEERCRON_SHARD={}", order.id.part));
+        variables.push_back(fmt::format("PEERCRON_SHARDS={}", order.id.parts));
+    }
     if (order.rehearsal) variables.emplace_back("PEERCRON_REHEARSAL=1");
     if (const auto parent = parse_parent_end(order.parent)) {
         std::ranges::move(parent_variables(*parent, scheduled), std::back_inserter(variables));

@@ -358,7 +358,7 @@ void RunBook::forget_fire(RunId id)
     waiting_.erase({order.start_at, id});
     line_of(order).waiting[order.fields.job().priority].erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
-    if (found->second.is_queued) queued_.erase(id.job);
+    if (found->second.is_queued) queued_.erase(part_of(id));
     locks_.forget(order);
     held_bytes_ -= bytes_of(order);
     fires_.erase(found);
@@ -378,9 +378,9 @@ void RunBook::forget_run(Running::iterator run)
     line_of(order).taken -= weight_of(order);
     locks_.release(id);
     set_deadline(run->second, std::nullopt);
-    const auto of_job = running_by_job_.find(id.job);
-    std::erase(of_job->second, id);
-    if (of_job->second.empty()) running_by_job_.erase(of_job);
+    const auto of_part = running_by_part_.find(part_of(id));
+    std::erase(of_part->second, id);
+    if (of_part->second.empty()) running_by_part_.erase(of_part);
     running_.erase(run);
 }
 
@@ -480,7 +480,7 @@ void RunBook::start_run(Line& line, const RunId& id, const Moment& now)
 {
     RunOrder order = fires_.at(id).order;
     forget_fire(id);
-    running_by_job_[id.job].push_back(id);
+    running_by_part_[part_of(id)].push_back(id);
     locks_.take(order);
     line.taken += weight_of(order);
     running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
@@ -510,7 +510,7 @@ bool RunBook::has_room(const RunId& id) const
 bool RunBook::has_room_in_job(const RunId& id) const
 {
     const RunOrder& order = fires_.at(id).order;
-    const auto first_in_line = queued_.find(id.job);
+    const auto first_in_line = queued_.find(part_of(id));
     const bool is_next = first_in_line == queued_.end() || first_in_line->second == id;
     if (order.concurrency.limit == 0) return order.lock_limits.empty() || is_next;
     return is_next && !is_at_limit(order);
@@ -523,8 +523,8 @@ std::optional<HeldLocks::Obstacle> RunBook::lock_in_the_way(const RunOrder& orde
 
 bool RunBook::is_at_limit(const RunOrder& order) const
 {
-    const auto alive = running_by_job_.find(order.id.job);
-    return order.concurrency.limit > 0 && alive != running_by_job_.end() &&
+    const auto alive = running_by_part_.find(part_of(order.id));
+    return order.concurrency.limit > 0 && alive != running_by_part_.end() &&
            static_cast<std::int64_t>(alive->second.size()) >= order.concurrency.limit;
 }
 
@@ -538,7 +538,7 @@ void RunBook::queue_or_skip(const RunId& id)
         return;
     }
     const bool is_full = is_at_limit(fire.order);
-    const auto first_in_line = queued_.find(id.job);
+    const auto first_in_line = queued_.find(part_of(id));
     const bool is_next = first_in_line == queued_.end();
     switch (fire.order.concurrency.at_limit) {
         case Overlap::allow:
@@ -567,9 +567,9 @@ void RunBook::queue_or_skip(const RunId& id)
 
 Reason RunBook::why_no_room(const Fire& fire) const
 {
-    const JobId job = fire.order.id.job;
-    if (is_at_limit(fire.order)) return Reason{Cause::mutex, job_runs_text(job)};
-    const auto first_in_line = queued_.find(job);
+    const PartOfJob part = part_of(fire.order.id);
+    if (is_at_limit(fire.order)) return Reason{Cause::mutex, runs_text(part)};
+    const auto first_in_line = queued_.find(part);
     if (first_in_line != queued_.end()) {
         // What waits was queued under another policy, and has been waiting for longer.
         return Reason{Cause::mutex,
@@ -583,14 +583,14 @@ void RunBook::queue(const RunId& id)
     Fire& fire = fires_.at(id);
     start_deadlines_.erase({fire.order.start_by, id});
     fire.is_queued = true;
-    queued_[id.job] = id;
+    queued_[part_of(id)] = id;
     locks_.wait(fire.order);
 }
 
 /// Ends as many of the oldest runs as stand in the way of `order`.
 void RunBook::replace_oldest(const RunOrder& order)
 {
-    const std::vector<RunId>& alive = running_by_job_.at(order.id.job);
+    const std::vector<RunId>& alive = running_by_part_.at(part_of(order.id));
     const auto kept = static_cast<std::size_t>(order.concurrency.limit - 1);
     for (std::size_t i = 0; i + kept < alive.size(); ++i) {
         Reason why{Cause::replaced, fmt::format("by {}", to_string(order.id))};
@@ -603,9 +603,9 @@ WallTime RunBook::latest_wake(const RunOrder& order) const
     return std::min(order.start_by, order.start_at + rules_.wake_limit);
 }
 
-std::string RunBook::job_runs_text(JobId job) const
+std::string RunBook::runs_text(const PartOfJob& part) const
 {
-    const std::vector<RunId>& alive = running_by_job_.at(job);
+    const std::vector<RunId>& alive = running_by_part_.at(part);
     const Run& oldest = running_.at(alive.front());
     if (alive.size() == 1) {
         return fmt::format("the previous run of {} is still running since {}",

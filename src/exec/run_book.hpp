@@ -85,11 +85,11 @@ inline bool is_request(const RunOrder& order)
 ///     been in a buffer, with messages that take fires back behind it.
 ///  4. A fire that has not started by `start_by`, or that this node comes to only after
 ///     `wake_limit`, ends as skipped, and its reason says why.
-///  5. A fire that finds its job at its limit of runs here (Concurrency) ends as skipped; or waits
-///     as long as it takes, one per job; or has the oldest run killed and starts when that has
-///     ended, and while it waits for that, the next fire replaces it. A fire for which a lock is
-///     not free (HeldLocks) ends as skipped, or waits, by the same policy; runs of other jobs are
-///     never killed for it.
+///  5. A fire that finds its job at its limit of runs here (Concurrency, which counts each part of
+///     fires with several by itself) ends as skipped; or waits as long as it takes, one per job; or
+///     has the oldest run killed and starts when that has ended, and while it waits for that, the
+///     next fire replaces it. A fire for which a lock is not free (HeldLocks) ends as skipped, or
+///     waits, by the same policy; runs of other jobs are never killed for it.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit or with locks
 ///     (`fenced`) and gives up its fires of them: other nodes may have them by now, and the message
 ///     about that may still be on its way, whatever else is heard first.
@@ -204,6 +204,9 @@ private:
         std::optional<Verdict> verdict;
     };
     using Running = std::unordered_map<RunId, Run>;
+    /// What a limit of runs at a time counts: the fires of most jobs have one part.
+    using PartOfJob = std::pair<JobId, std::int32_t>;
+    static PartOfJob part_of(const RunId& id) { return {id.job, id.part}; }
     using ByTime = std::set<std::pair<WallTime, RunId>>;
     /// Fires that wait for slots of the same sort, and the runs that have some.
     struct Line {
@@ -247,7 +250,7 @@ private:
     void queue(const RunId& id);
     void replace_oldest(const RunOrder& order);
     WallTime latest_wake(const RunOrder& order) const;
-    std::string job_runs_text(JobId job) const;
+    std::string runs_text(const PartOfJob& part) const;
     Reason expired_reason(const Fire& fire, const Moment& now) const;
     bool is_full_for(const RunOrder& order) const;
 
@@ -264,8 +267,8 @@ private:
     Line line_of_requests_;
 
     Running running_;
-    std::unordered_map<JobId, std::vector<RunId>> running_by_job_;  // oldest first
-    std::unordered_map<JobId, RunId> queued_;                       // of fires_, one per job
+    std::map<PartOfJob, std::vector<RunId>> running_by_part_;  // oldest first
+    std::map<PartOfJob, RunId> queued_;                        // of fires_, one per part
     HeldLocks locks_;
     std::set<std::pair<SteadyTime, RunId>> deadlines_;  // timeouts, and SIGKILL of the condemned
 

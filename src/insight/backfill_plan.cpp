@@ -86,7 +86,9 @@ void BackfillPlan::judge(WallTime fire, const LedgerEntry* newest)
 bool BackfillPlan::is_wanted(WallTime fire, const LedgerEntry* newest) const
 {
     const bool is_open = newest != nullptr && !is_final(newest->state);
-    if (is_open) return false;
+    // One part would not be the fire.
+    const bool has_parts = newest != nullptr && newest->id.parts > 1;
+    if (is_open || has_parts) return false;
     if (only_ == BackfillOnly::all) return true;
     const bool has_not_run = newest == nullptr || !has_run(newest->state);
     if (only_ == BackfillOnly::failed) return !has_not_run && newest->state != RunState::success;

@@ -19,7 +19,7 @@ namespace peercron {
 /// not run for a reason that nobody asked for (model/missed.hpp; fires that are one row count
 /// each); or failed: it ran and did not succeed, or nobody knows how it ended; or neither. Without
 /// a row, and of a time in which the job was stopped or did not exist, it is neither. One that is
-/// under way is left alone.
+/// under way is left alone, and so is one that had several parts.
 class BackfillPlan {
 public:
     /// @param schedule of the job; none: it makes no sense.

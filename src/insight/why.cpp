@@ -277,6 +277,9 @@ private:
             if (request.rehearsal) add("row", "a rehearsal: it counts nowhere");
             if (request.parent) add("parent", to_string(*request.parent));
         }
+        if (run.id.parts > 1) {
+            add("row", fmt::format("part {} of {} of its fire", run.id.part, run.id.parts));
+        }
         if (!run.run_server.empty()) add("node", fmt::format("at {}", run.run_server));
         note_blocker(row);
         found_.answer = sentence(row);
@@ -287,7 +290,8 @@ private:
         const Cause cause = row.run.reason.cause;
         if (cause != Cause::mutex && cause != Cause::replaced) return;
         const auto blocker = std::ranges::find_if(known_.rows, [&](const LogRow& other) {
-            return other.id != row.id && was_alive(other, row.run.id.scheduled_at);
+            return other.id != row.id && other.run.id.part == row.run.id.part &&
+                   was_alive(other, row.run.id.scheduled_at);
         });
         if (blocker != known_.rows.end()) found_.blocker = *blocker;
     }

@@ -37,6 +37,27 @@ bool has_failed(RunState state)
     return has_run(state) && state != RunState::success;
 }
 
+/// Of several ends the greatest counts.
+int badness(RunState state)
+{
+    switch (state) {
+        case RunState::failed:
+            return 6;
+        case RunState::timeout:
+            return 5;
+        case RunState::fenced:
+            return 4;
+        case RunState::lost:
+            return 3;
+        case RunState::killed:
+            return 2;
+        case RunState::success:
+            return 1;
+        default:
+            return 0;
+    }
+}
+
 }  // namespace
 
 std::string to_string(const ParentEnd& end)
@@ -97,6 +118,13 @@ std::vector<std::string> parent_variables(const ParentEnd& end, WallTime schedul
         variables.push_back(fmt::format("PEERCRON_PARENT_EXIT_CODE={}", *end.exit_code));
     }
     return variables;
+}
+
+RunState state_of_fire(std::span<const RunState> parts, std::int32_t of)
+{
+    const RunState worst = *std::ranges::max_element(parts, {}, badness);
+    const bool is_whole = std::ssize(parts) >= of && std::ranges::all_of(parts, has_run);
+    return worst == RunState::success && !is_whole ? RunState::failed : worst;
 }
 
 bool runs_after(RunAfterOn on, std::span<const RunState> parents)

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "model/policy.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -16,6 +17,9 @@ using JobId = std::int64_t;
 /// Of Job::priority: from 0, which waits longest.
 inline constexpr std::int64_t most_priority = 9;
 inline constexpr std::int64_t default_priority = 5;
+
+/// The greatest Job::shards.
+inline constexpr std::int64_t most_shards = 256;
 
 /// The greatest Job::start_limit.
 inline constexpr std::int64_t most_start_limit = 100;
@@ -97,6 +101,7 @@ struct Job {
     // Where it runs, and before which others; see docs/where.md.
     std::vector<std::string> run_on;  ///< what holds for the node: see model/labels.hpp
     Spread spread = Spread::one;
+    std::int64_t shards = 1;                   ///< with Spread::shards: how many runs a fire is
     std::int64_t priority = default_priority;  ///< of those that wait for a slot a higher one first
     std::int64_t weight = 1;                   ///< slots that a run takes
 
@@ -150,6 +155,16 @@ inline bool is_chained(const Job& job)
 inline bool has_schedule(const Job& job)
 {
     return job.kind != JobKind::daemon && !is_chained(job);
+}
+
+/// How many runs a fire of the job is: its parts, each with a row of its own (RunId::part).
+inline std::int32_t parts_of(const Job& job)
+{
+    // Somebody may have written something else into the database by hand.
+    const bool has_several = job.spread == Spread::shards && job.kind != JobKind::daemon;
+    return has_several
+               ? static_cast<std::int32_t>(std::clamp<std::int64_t>(job.shards, 1, most_shards))
+               : 1;
 }
 
 /// How long a run may take; 0 = as long as it likes. A request without a limit of its own has one.

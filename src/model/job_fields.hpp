@@ -144,7 +144,7 @@ inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 inline constexpr std::int64_t most_requires_wait = 604'800;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 69> job_fields{{
+inline constexpr std::array<JobField, 70> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -281,7 +281,13 @@ inline constexpr std::array<JobField, 69> job_fields{{
      "that it must not have; empty is any node"},
     {"spread", &Job::spread, kind::Choice{PolicyNames<Spread>::names},
      "which of these nodes gets a run: `one` is the least loaded, `sticky` the same one each time, "
-     "as long as it is there"},
+     "as long as it is there; `shards` makes several runs of each fire, and each goes to the least "
+     "loaded"},
+    {.name = "shards",
+     .member = &Job::shards,
+     .kind = kind::Number{1, most_shards},
+     .about = "with spread `shards`, how many runs a fire is: each has a row of its own, and finds "
+              "its number, from 0, in PEERCRON_SHARD and how many there are in PEERCRON_SHARDS"},
     {.name = "priority",
      .member = &Job::priority,
      .kind = kind::Count{most_priority},
@@ -301,8 +307,9 @@ inline constexpr std::array<JobField, 69> job_fields{{
     {.name = "http_url",
      .member = &Job::http_url,
      .kind = kind::Text{2048, &url_form},
-     .about = "where the request goes; {{job}}, {{scheduled_at}} and {{attempt}} in it, in headers "
-              "and in the body stand for the job's id, when the run was due and its attempt",
+     .about = "where the request goes; {{job}}, {{scheduled_at}}, {{attempt}}, {{shard}} and "
+              "{{shards}} in it, in headers and in the body stand for the job's id, when the run "
+              "was due, its attempt, which part of its fire it is and how many there are",
      .for_node = true},
     {.name = "http_method",
      .member = &Job::http_method,

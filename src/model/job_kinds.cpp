@@ -24,18 +24,18 @@ bool is_blank(std::string_view text)
 }
 
 /// What of a command's is about its fires and their attempts: a daemon has neither.
-constexpr std::array<FieldMember, 26> not_of_daemons{
+constexpr std::array<FieldMember, 27> not_of_daemons{
     &Job::cron_set,     &Job::time_zone,      &Job::timeout,         &Job::run_limit,
     &Job::delivery,     &Job::misfire_policy, &Job::overlap,         &Job::misfire_window,
     &Job::is_mutex,     &Job::max_concurrent, &Job::retries,         &Job::retry_delay,
     &Job::inputs,       &Job::retry_on,       &Job::retry_max_delay, &Job::slow_after,
     &Job::expect_every, &Job::expect_by,      &Job::run_after,       &Job::run_after_on,
     &Job::locks,        &Job::jitter,         &Job::late_goal,       &Job::calendar,
-    &Job::required,     &Job::requires_wait};
+    &Job::required,     &Job::requires_wait,  &Job::shards};
 
 /// What has to fit together: see find_problem_of_requires().
-constexpr std::array<FieldMember, 4> about_requires{&Job::required, &Job::requires_wait,
-                                                    &Job::run_after, &Job::name};
+constexpr std::array<FieldMember, 5> about_requires{&Job::required, &Job::requires_wait,
+                                                    &Job::run_after, &Job::name, &Job::spread};
 
 constexpr std::array<FieldMember, 5> only_of_daemons{&Job::restart, &Job::restart_delay,
                                                      &Job::restart_max_delay, &Job::healthy_after,
@@ -66,8 +66,8 @@ std::optional<JobProblem> find_unknown_placeholder(const Job& job)
     const auto complain = [](const JobField& field, const std::string& unknown) {
         const bool is_secret = unknown.find("secret.") != std::string::npos;
         return problem(field,
-                       fmt::format("given {}; {}{{{{job}}}}, {{{{scheduled_at}}}} and "
-                                   "{{{{attempt}}}} are allowed",
+                       fmt::format("given {}; {}{{{{job}}}}, {{{{scheduled_at}}}}, "
+                                   "{{{{attempt}}}}, {{{{shard}}}} and {{{{shards}}}} are allowed",
                                    quote_utf8(unknown),
                                    is_secret ? "there are no secrets in requests yet; " : ""));
     };
@@ -81,6 +81,33 @@ std::optional<JobProblem> find_unknown_placeholder(const Job& job)
     }
     if (const auto unknown = unknown_placeholder(job.http_body)) {
         return complain(field_of(&Job::http_body), *unknown);
+    }
+    return std::nullopt;
+}
+
+/// `spread` and `shards` say the same.
+std::optional<JobProblem> find_problem_of_shards(const Job& job, const JobPatch& patch)
+{
+    const bool is_cut = job.spread == Spread::shards;
+    if (is_cut && job.kind == JobKind::daemon) {
+        return problem(field_of(&Job::spread),
+                       "given \"shards\" for a job of kind daemon, which runs once at a time");
+    }
+    if (is_cut && job.shards < 2) {
+        return problem(field_of(&Job::shards),
+                       fmt::format("{}; with spread \"shards\" it is how many runs a fire is, 2 to "
+                                   "{}",
+                                   patch.has(&Job::shards) ? fmt::format("given {}", job.shards)
+                                                           : std::string("missing"),
+                                   most_shards));
+    }
+    if (!is_cut && job.shards != 1) {
+        const bool is_given = patch.has(&Job::shards);
+        return problem(
+            is_given ? field_of(&Job::shards) : field_of(&Job::spread),
+            is_given ? fmt::format("given {} without spread \"shards\"", job.shards)
+                     : fmt::format("given \"{}\", but the job has {} shards; give shards as 1, too",
+                                   policy_name(job.spread), job.shards));
     }
     return std::nullopt;
 }
@@ -124,6 +151,16 @@ std::optional<JobProblem> find_problem_of_requires(const Job& job, const JobPatc
                                    "has a schedule and requires others; give {0} as \"\", too",
                                    is_given ? "run_after" : "requires"));
     }
+    if (job.spread == Spread::shards && patch.has(&Job::required)) {
+        return problem(field_of(&Job::required),
+                       "given for a job with shards, which requires no others; give spread as "
+                       "\"one\" and shards as 1, too");
+    }
+    if (job.spread == Spread::shards) {
+        return problem(field_of(&Job::spread),
+                       "given \"shards\", but the job requires others, which a job with shards "
+                       "does not; give requires as \"\", too");
+    }
     if (!job.name.empty() && std::ranges::count(job.required, job.name) > 0) {
         const bool is_given = patch.has(&Job::required);
         return problem(is_given ? field_of(&Job::required) : field_of(&Job::name),
@@ -164,8 +201,9 @@ std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& pat
         if (auto found = find_problem_of_requires(job, patch)) return found;
     }
     const bool is_concerned = std::ranges::any_of(given, [&job](const JobField* field) {
-        return field->for_node || field->member == FieldMember(&Job::command) ||
-               !is_for(*field, job.kind);
+        return field->member == FieldMember(&Job::spread) ||
+               field->member == FieldMember(&Job::shards) || field->for_node ||
+               field->member == FieldMember(&Job::command) || !is_for(*field, job.kind);
     });
     if (!is_concerned) return std::nullopt;
     const JobField* const stranger = find_stranger(job);
@@ -182,6 +220,7 @@ std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& pat
         return problem(*stranger, fmt::format("given for a job of kind {}, which has none",
                                               policy_name(job.kind)));
     }
+    if (auto found = find_problem_of_shards(job, patch)) return found;
     if (auto what = find_doubled_lock(job.locks)) {
         return problem(field_of(&Job::locks), *std::move(what));
     }

@@ -10,10 +10,13 @@ namespace {
 
 // Begins every text of to_text(); another number when that writes something else.
 constexpr std::string_view format_of_statistics = "1";
+/// With the newest fires that have several parts: an older program makes it again.
+constexpr std::string_view format_with_parts = "2";
 constexpr std::string_view format_of_tally = "1";
 
 constexpr int number_base = 36;
 constexpr char separator = ' ';
+constexpr char not_ended = '-';
 
 auto minute_of(WallTime time)
 {
@@ -121,17 +124,59 @@ bool has_run(Outcome outcome)
 
 void JobStatistics::add(const EndedRun& run)
 {
+    add_measures(run);
+    if (run.parts > 1) {
+        add_part(run);
+    } else {
+        add_fire(run);
+    }
+}
+
+/// nullopt: none of them went wrong, and not all have ended.
+std::optional<Outcome> JobStatistics::CutFire::outcome() const
+{
+    std::optional<Outcome> worst;
+    bool is_whole = true;
+    for (const std::optional<Outcome>& part : parts) {
+        is_whole = is_whole && part.has_value();
+        if (part && *part != Outcome::success) worst = std::max(worst.value_or(*part), *part);
+    }
+    if (!worst && is_whole) return Outcome::success;
+    return worst;
+}
+
+void JobStatistics::add_part(const EndedRun& run)
+{
+    auto fire = std::ranges::lower_bound(cut_fires_, run.scheduled_at, {}, &CutFire::at);
+    if (fire == cut_fires_.end() || fire->at != run.scheduled_at) {
+        const bool is_full = cut_fires_.size() >= most_cut_fires;
+        if (is_full && fire == cut_fires_.begin()) return;  // older than all of them
+        fire = cut_fires_.insert(fire, {run.scheduled_at, {}});
+        if (is_full) {
+            const auto place = fire - cut_fires_.begin();
+            fire = cut_fires_.erase(cut_fires_.begin()) + (place - 1);
+        }
+    }
+    const auto parts = static_cast<std::size_t>(std::max(run.parts, run.part + 1));
+    if (fire->parts.size() < parts) fire->parts.resize(parts);
+    const std::optional<Outcome> before = fire->outcome();
+    fire->parts[static_cast<std::size_t>(run.part)] = run.outcome;
+    const std::optional<Outcome> after = fire->outcome();
+    if (!after || after == before) return;
+    EndedRun whole = run;
+    whole.outcome = *after;
+    // It is counted already.
+    whole.was_lost = before && has_run(*before);
+    add_fire(whole);
+}
+
+void JobStatistics::add_fire(const EndedRun& run)
+{
     if (has_run(run.outcome) && !run.was_lost) ++runs_;
     if (!has_run(run.outcome) && run.was_lost) --runs_;  // it was taken to have run, and had not
     if (run.outcome == Outcome::success) {
         ++successes_;
         last_success_at_ = std::max(last_success_at_.value_or(run.scheduled_at), run.scheduled_at);
-    }
-    if (const auto lateness = run.lateness()) lateness_.add(lateness->count());
-    if (has_use_time(run.outcome)) {
-        use_time_.add(run.use_time.count());
-        output_.add(run.output_bytes);
-        memory_.add(run.max_rss);
     }
     if (!last_at_ || run.scheduled_at >= *last_at_) {
         last_at_ = run.scheduled_at;
@@ -139,6 +184,15 @@ void JobStatistics::add(const EndedRun& run)
     }
     follow_failures(run);
     add_tick(run);
+}
+
+void JobStatistics::add_measures(const EndedRun& run)
+{
+    if (const auto lateness = run.lateness()) lateness_.add(lateness->count());
+    if (!has_use_time(run.outcome)) return;
+    use_time_.add(run.use_time.count());
+    output_.add(run.output_bytes);
+    memory_.add(run.max_rss);
 }
 
 void JobStatistics::follow_failures(const EndedRun& run)
@@ -206,7 +260,7 @@ std::string JobStatistics::to_text() const
     std::string text;
     text.reserve(1024);
     FieldWriter write(text);
-    write.text(format_of_statistics);
+    write.text(cut_fires_.empty() ? format_of_statistics : format_with_parts);
     write.number(runs_);
     write.number(successes_);
     write.number(failures_in_row_);
@@ -219,6 +273,15 @@ std::string JobStatistics::to_text() const
     write.text(lateness_.to_text());
     write.text(output_.to_text());
     write.text(memory_.to_text());
+    if (!cut_fires_.empty()) write.number(std::ssize(cut_fires_));
+    for (const CutFire& fire : cut_fires_) {
+        write.number(to_unix_millis(fire.at));
+        std::string parts;
+        for (const std::optional<Outcome>& part : fire.parts) {
+            parts += part ? static_cast<char>('0' + static_cast<int>(*part)) : not_ended;
+        }
+        write.text(parts);
+    }
     WallTime before{};
     for (const RunTick& tick : ticks_) {
         write.number(to_unix_millis(tick.at) - to_unix_millis(before));
@@ -233,7 +296,9 @@ std::string JobStatistics::to_text() const
 std::optional<JobStatistics> JobStatistics::parse(std::string_view text)
 {
     FieldReader read(text);
-    if (read.text() != format_of_statistics) return std::nullopt;
+    const std::string_view format = read.text();
+    const bool has_parts = format == format_with_parts;
+    if (format != format_of_statistics && !has_parts) return std::nullopt;
     JobStatistics statistics;
     statistics.runs_ = read.number();
     statistics.successes_ = read.number();
@@ -249,6 +314,21 @@ std::optional<JobStatistics> JobStatistics::parse(std::string_view text)
     statistics.lateness_ = read.distribution(recent_runs);
     statistics.output_ = read.distribution(recent_runs);
     statistics.memory_ = read.distribution(recent_runs);
+    const std::int64_t cut_fires = has_parts ? read.number() : 0;
+    if (cut_fires > static_cast<std::int64_t>(most_cut_fires)) return std::nullopt;
+    for (std::int64_t i = 0; i < cut_fires && read.is_good(); ++i) {
+        CutFire fire;
+        fire.at = read.time();
+        for (const char part : read.text()) {
+            const int place = part - '0';
+            if (part != not_ended && (place < 0 || place >= std::ssize(outcome_words))) {
+                return std::nullopt;
+            }
+            auto& outcome = fire.parts.emplace_back();
+            if (part != not_ended) outcome = static_cast<Outcome>(place);
+        }
+        statistics.cut_fires_.push_back(std::move(fire));
+    }
     std::int64_t before = 0;
     while (read.is_good() && !read.is_whole() && statistics.ticks_.size() < most_ticks) {
         RunTick tick;

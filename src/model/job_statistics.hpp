@@ -27,7 +27,9 @@ struct RunTick {
 
 /// The past of one job in about a kilobyte, so that a list need not look into the ledger. Kept by
 /// adding each row of the ledger when it becomes final, in any order; the ledger may forget the
-/// row. Pure.
+/// row. A fire with several parts counts once, and has succeeded when all of them have; as long as
+/// some are under way and none has failed it does not count. How long they take, and the like, each
+/// of them says. Pure.
 class JobStatistics {
 public:
     static constexpr std::size_t most_ticks = 30;
@@ -36,7 +38,8 @@ public:
 
     void add(const EndedRun& run);
 
-    std::int64_t runs() const { return runs_; }  ///< attempts that ran, since statistics are kept
+    /// Attempts that ran, since statistics are kept; of fires with several parts, these fires.
+    std::int64_t runs() const { return runs_; }
     std::int64_t successes() const { return successes_; }
     std::optional<Outcome> last_outcome() const { return last_outcome_; }  ///< of the newest fire
     /// When the newest fire that succeeded was due.
@@ -65,6 +68,20 @@ public:
     friend bool operator==(const JobStatistics&, const JobStatistics&) = default;
 
 private:
+    /// Parts of a fire that have ended, by their number, and how.
+    struct CutFire {
+        WallTime at{};
+        std::vector<std::optional<Outcome>> parts;
+
+        std::optional<Outcome> outcome() const;
+        friend bool operator==(const CutFire&, const CutFire&) = default;
+    };
+    /// Parts may be late, and overlap with later fires.
+    static constexpr std::size_t most_cut_fires = 4;
+
+    void add_part(const EndedRun& run);
+    void add_fire(const EndedRun& run);
+    void add_measures(const EndedRun& run);
     void add_tick(const EndedRun& run);
     void follow_failures(const EndedRun& run);
 
@@ -76,6 +93,7 @@ private:
     std::optional<WallTime> last_success_at_;
     std::optional<WallTime> last_at_;
     std::optional<Outcome> last_outcome_;
+    std::vector<CutFire> cut_fires_;  ///< the newest, oldest first
     std::vector<RunTick> ticks_;
     Distribution use_time_{recent_runs};
     Distribution lateness_{recent_runs};

@@ -54,7 +54,8 @@ std::optional<Outcome> outcome_of(RunState state, Cause cause);
 struct EndedRun {
     WallTime scheduled_at{};
     std::int32_t attempt = 1;
-    std::int32_t part = 0;
+    std::int32_t part = 0;  ///< see RunId
+    std::int32_t parts = 1;
     Outcome outcome = Outcome::success;
     bool was_lost = false;  ///< it counted as lost until now
     std::optional<WallTime> started_at;

@@ -22,6 +22,8 @@ std::optional<std::string> value_of(std::string_view name, const RunId& run)
     if (name == "job") return std::to_string(run.job);
     if (name == "scheduled_at") return time_text(run.scheduled_at);
     if (name == "attempt") return std::to_string(run.attempt);
+    if (name == "shard") return std::to_string(run.part);
+    if (name == "shards") return std::to_string(run.parts);
     return std::nullopt;
 }
 

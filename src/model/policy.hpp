@@ -65,6 +65,7 @@ enum class RunAfterOn : std::uint8_t { success, failure, end };
 enum class Spread : std::uint8_t {
     one,     ///< the least loaded
     sticky,  ///< the same one each time, as long as it is there
+    shards,  ///< a fire is several runs, and each goes to the least loaded
 };
 
 /// `automatic` is POST where there is a body, else GET.
@@ -103,7 +104,7 @@ struct PolicyNames<RunAfterOn> {
 };
 template <>
 struct PolicyNames<Spread> {
-    static constexpr std::array<std::string_view, 2> names{"one", "sticky"};
+    static constexpr std::array<std::string_view, 3> names{"one", "sticky", "shards"};
 };
 template <>
 struct PolicyNames<HttpMethod> {

@@ -78,6 +78,13 @@ constexpr RunId before_all_of_fire(const RunId& id)
     return {id.job, id.scheduled_at, 0, 0, id.parts};
 }
 
+/// Whether it is the run by which its fire is counted: the first attempt of its first part. A fire
+/// that does not run at all has a row of that alone.
+constexpr bool stands_for_fire(const RunId& id)
+{
+    return id.attempt == 1 && id.part == 0;
+}
+
 constexpr bool is_same_fire(const RunId& a, const RunId& b)
 {
     return a.job == b.job && a.scheduled_at == b.scheduled_at;

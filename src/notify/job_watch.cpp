@@ -63,6 +63,13 @@ WatchedJob read(std::string_view text)
         const auto state = parse_run_state(json::value_to<std::string>(run.at(3)));
         watched.last_state = state.value_or(RunState::planned);
     }
+    if (const auto* fires = object.if_contains("fires")) {
+        for (const json::value& fire : fires->as_array()) {
+            const json::array& pair = fire.as_array();
+            watched.fires.push_back(
+                {read_time(pair.at(0)), json::value_to<std::string>(pair.at(1))});
+        }
+    }
     watched.changes = read_times(object.at("changes"));
     if (const auto* since = object.if_contains("flapping_since")) {
         watched.flapping_since = read_time(*since);
@@ -95,6 +102,13 @@ std::string watch_text(const WatchedJob& watched)
         object["last_run"] = json::array{
             watched.last_run->job, to_json(watched.last_run->scheduled_at),
             watched.last_run->attempt, to_string(watched.last_state), watched.last_run->part};
+    }
+    if (!watched.fires.empty()) {
+        json::array fires;
+        for (const WatchedFire& fire : watched.fires) {
+            fires.push_back(json::array{to_json(fire.at), fire.parts});
+        }
+        object["fires"] = std::move(fires);
     }
     if (watched.flapping_since) object["flapping_since"] = to_json(*watched.flapping_since);
     return json::serialize(object);

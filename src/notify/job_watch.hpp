@@ -24,6 +24,14 @@ struct Alarm {
     friend bool operator==(const Alarm&, const Alarm&) = default;
 };
 
+/// A fire with several parts, of which some have ended for good.
+struct WatchedFire {
+    WallTime at{};
+    std::string parts;  ///< of each a letter, '-' for one that has not
+
+    friend bool operator==(const WatchedFire&, const WatchedFire&) = default;
+};
+
 /// The kinds of notices that an alarm is about.
 inline constexpr std::array<NoticeKind, 6> alarm_kinds{NoticeKind::failing, NoticeKind::missed,
                                                        NoticeKind::late,    NoticeKind::slow,
@@ -37,6 +45,7 @@ struct WatchedJob {
     WallTime newest_end{};                    ///< of the runs that were looked at
     std::optional<RunId> last_run;            ///< that was looked at, …
     RunState last_state = RunState::planned;  ///< … and how it had ended
+    std::vector<WatchedFire> fires;           ///< the newest, oldest first
     std::vector<WallTime> changes;            ///< of the last hour: notices about changes
     std::optional<WallTime> flapping_since;
 

@@ -94,6 +94,36 @@ Verdict verdict(const Job& job, const RunReport& run)
     return Verdict::nothing;
 }
 
+/// What the end of one of several parts says about the fire: that it is good when all are, and the
+/// first time that one is not, that it is not.
+Verdict verdict_of_fire(WatchedJob& watched, const RunId& part, Verdict says)
+{
+    constexpr std::size_t most_fires = 4;  // parts may be late, and overlap with later fires
+    constexpr char open = '-';
+    constexpr char good = 'g';
+    constexpr char missed = 'm';
+    constexpr char bad = 'b';
+    if (says == Verdict::nothing) return says;
+    auto& fires = watched.fires;
+    auto fire = std::ranges::lower_bound(fires, part.scheduled_at, {}, &WatchedFire::at);
+    if (fire == fires.end() || fire->at != part.scheduled_at) {
+        fire = fires.insert(fire, {part.scheduled_at, {}});
+    }
+    std::string& parts = fire->parts;
+    const auto number = static_cast<std::size_t>(part.part);
+    parts.resize(std::max({parts.size(), static_cast<std::size_t>(part.parts), number + 1}), open);
+    const auto has = [&parts](char letter) { return parts.find(letter) != std::string::npos; };
+    const bool was_bad = has(bad);
+    const bool was_missed = has(missed);
+    parts[number] = says == Verdict::good ? good : says == Verdict::bad ? bad : missed;
+    const bool is_good = parts.find_first_not_of(good) == std::string::npos;
+    if (fires.size() > most_fires) fires.erase(fires.begin());
+    if (is_good) return Verdict::good;
+    if (says == Verdict::bad && !was_bad) return Verdict::bad;
+    if (says == Verdict::missed && !was_bad && !was_missed) return Verdict::missed;
+    return Verdict::nothing;
+}
+
 WallTime end_of(const LogRow& row)
 {
     const WallTime due = row.gap_end.value_or(row.run.id.scheduled_at);
@@ -346,7 +376,8 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     const WallTime at = was_lost ? std::max(end_of(row), watched.newest_end) : end_of(row);
     Look look(*this, job, watched, at);
     look.set_run(row);
-    const Verdict says = verdict(job, run);
+    const Verdict of_run = verdict(job, run);
+    const Verdict says = run.id.parts > 1 ? verdict_of_fire(watched, run.id, of_run) : of_run;
     // A daemon may fail after it was healthy: the run has failed, and the job is well.
     const bool is_given_up = run.reason.cause == Cause::start_limit;
     const bool is_failure = says == Verdict::good ? run.state != RunState::success
@@ -355,7 +386,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     if (is_failure) look.tell_run(NoticeKind::failed);
     if (run.state == RunState::lost) look.tell_run(NoticeKind::lost);
     if (run.state == RunState::skipped && run.id.attempt == 1) look.tell_run(NoticeKind::skipped);
-    if (says == Verdict::nothing || at < watched.newest_end) return look.take();
+    if (of_run == Verdict::nothing || at < watched.newest_end) return look.take();
     watched.newest_end = at;
 
     const bool is_fire = run.id.attempt == 1 && row.requested_by.empty() && row.fires == 1;
@@ -374,7 +405,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
         if (run.use_time > *slow_after) {
             look.raise(NoticeKind::slow, 1);
             look.tell(NoticeKind::slow);
-        } else if (says == Verdict::good) {
+        } else if (of_run == Verdict::good) {
             look.clear(NoticeKind::slow);
         }
     }
@@ -395,7 +426,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     } else if (says == Verdict::missed) {
         look.raise(NoticeKind::missed, row.fires);
         look.tell(NoticeKind::missed);
-    } else {
+    } else if (says == Verdict::bad) {
         look.drop(NoticeKind::missed);
         // The failures that it was given up for have been counted.
         const bool is_counted = is_given_up && watched.alarm(NoticeKind::failing);

@@ -40,6 +40,7 @@ std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, Gi
     run.scheduled_at = report.id.scheduled_at;
     run.attempt = report.id.attempt;
     run.part = report.id.part;
+    run.parts = report.id.parts;
     run.outcome = *outcome;
     run.was_lost = before == RunState::lost;
     run.started_at = report.started_at;
@@ -59,6 +60,7 @@ std::optional<EndedFire> ended_fire(const PlannedRun& planned)
     fire.run.scheduled_at = planned.id.scheduled_at;
     fire.run.attempt = planned.id.attempt;
     fire.run.part = planned.id.part;
+    fire.run.parts = planned.id.parts;
     fire.run.outcome = *outcome;
     fire.run.fires = planned.fires;
     return fire;

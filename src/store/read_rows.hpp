@@ -269,7 +269,8 @@ inline constexpr std::string_view chain_row_columns =
     "requested_by, fires,"
     " gap_end";
 
-/// How many of a parent's newest rows Store::chain_rows() looks at.
+/// Store::chain_rows() looks at a parent's newest fires, as many as have this many rows of first
+/// parts.
 inline constexpr int most_chain_rows = 300;
 
 /// The row of a query for chain_row_columns. Throws StoreError for a state that is not known.

@@ -55,7 +55,8 @@ OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_
 OF_DAEMONS = ("restart", "restart_delay", "restart_max_delay", "healthy_after", "start_limit")
 NOT_OF_DAEMONS = ("cronSet", "time_zone", "timeout", "run_limit", "delivery", "misfire_policy", "misfire_window", "overlap",
                   "is_mutex", "max_concurrent", "retries", "retry_delay", "retry_max_delay", "retry_on", "inputs",
-                   "slow_after", "expect_every", "expect_by", "run_after_on", "locks", "jitter", "late_goal", "calendar")
+                   "slow_after", "expect_every", "expect_by", "run_after_on", "locks", "jitter", "late_goal", "calendar",
+                  "shards")
 
 
 def has(kind, name):
@@ -72,6 +73,8 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     fields = {name: schema for name, schema in described(node.url).items() if has(kind, name)}
     wanted = {name: sample(name, schema, number) for number, (name, schema) in enumerate(fields.items())}
     wanted["kind"] = kind
+    # As many shards as the others have belong to one spread.
+    wanted["spread"] = "sticky" if kind == "daemon" else "shards"
     node("channel", "add", *wanted["notify"], "webhook", "url=http://127.0.0.1:9/")
     added = call(node.url, "/cron/add", wanted)
     assert definition(added, fields) == {"cron_set" if name == "cronSet" else name: value

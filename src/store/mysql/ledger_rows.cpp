@@ -383,7 +383,7 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
 {
     std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
     for (const RunReport& report : reports) {
-        if (report.id.attempt != 1 || !is_final(report.state)) continue;
+        if (!stands_for_fire(report.id) || !is_final(report.state)) continue;
         LockedRow& row = locked.try_emplace(report.id).first->second;
         if (!row.has_job || row.is_rehearsal || report.rehearsal) continue;
         RunState& state = row.state;

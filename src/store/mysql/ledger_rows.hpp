@@ -85,8 +85,8 @@ std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const Loc
                                    GivesWay rule);
 
 /// The statements that write `statistics` to table cron_counter, and count there those of `reports`
-/// with which a fire has run (first attempts that end an open row): to be carried out in the
-/// transaction that locked them all and writes the rows.
+/// with which a fire has run (runs that stand for theirs, and end an open row): to be carried out
+/// in the transaction that locked them all and writes the rows.
 std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
                                              GivesWay rule, const LockedStatistics& statistics);

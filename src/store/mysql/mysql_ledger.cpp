@@ -393,14 +393,16 @@ std::vector<ChainRow> MysqlStore::chain_rows(std::span<const ChainEdge> edges, W
         std::vector<ChainRow> found;
         for (const ChainEdge& edge : edges) {
             MysqlRows rows = connection.query(fmt::format(
-                "SELECT {0} FROM (SELECT {0} FROM log FORCE INDEX (by_run) WHERE cron_id = {1}"
-                " AND scheduled_at >= {2} ORDER BY scheduled_at DESC, attempt DESC, part DESC"
-                " LIMIT {3}) AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS "
-                "child"
+                "SELECT {0} FROM log AS run FORCE INDEX (by_run) WHERE cron_id = {1}"
+                " AND scheduled_at >= COALESCE((SELECT newest.scheduled_at FROM log AS newest"
+                " FORCE INDEX (by_run) WHERE newest.cron_id = {1} AND newest.scheduled_at >= {2}"
+                " AND newest.part = 0 ORDER BY newest.scheduled_at DESC, newest.attempt DESC"
+                " LIMIT 1 OFFSET {3}), {2})"
+                " AND state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS child"
                 " FORCE INDEX (by_run) WHERE child.cron_id = {4}"
                 " AND child.scheduled_at = run.scheduled_at)"
                 " ORDER BY scheduled_at, attempt, part",
-                chain_row_columns, edge.parent, to_unix_millis(since), most_chain_rows,
+                chain_row_columns, edge.parent, to_unix_millis(since), most_chain_rows - 1,
                 edge.child));
             while (rows.next()) found.push_back(read_chain_row(rows, edge));
         }

@@ -99,7 +99,7 @@ void update_by_report(SqliteConnection& connection, const StoredRow& row, const 
 /// it.
 void count(SqliteConnection& connection, const RunReport& report)
 {
-    if (report.rehearsal || !has_run(report.state) || report.id.attempt != 1) return;
+    if (report.rehearsal || !has_run(report.state) || !stands_for_fire(report.id)) return;
     connection
         .cached(
             "INSERT INTO cron_counter (cron_id, run_num, last_run_at)"
@@ -114,7 +114,7 @@ void count(SqliteConnection& connection, const RunReport& report)
 /// It was taken to have run, and had not.
 void uncount(SqliteConnection& connection, const RunReport& report)
 {
-    if (report.id.attempt != 1) return;
+    if (!stands_for_fire(report.id)) return;
     connection.cached("UPDATE cron_counter SET run_num = run_num - 1 WHERE cron_id = ?")
         .bind(report.id.job)
         .execute();

@@ -260,13 +260,15 @@ std::vector<ChainRow> SqliteStore::chain_rows(std::span<const ChainEdge> edges, 
             SqliteStatement& rows =
                 connection
                     .cached(fmt::format(
-                        "SELECT {0} FROM (SELECT {0} FROM log WHERE cron_id = ?"
-                        " AND scheduled_at >= ? ORDER BY scheduled_at DESC, attempt DESC, part DESC"
-                        " LIMIT {1}) AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM "
-                        "log AS"
-                        " child WHERE child.cron_id = ? AND child.scheduled_at = run.scheduled_at)"
+                        "SELECT {0} FROM log AS run WHERE cron_id = ?1"
+                        " AND scheduled_at >= COALESCE((SELECT newest.scheduled_at FROM log AS"
+                        " newest WHERE newest.cron_id = ?1 AND newest.scheduled_at >= ?2"
+                        " AND newest.part = 0 ORDER BY newest.scheduled_at DESC,"
+                        " newest.attempt DESC LIMIT 1 OFFSET {1}), ?2)"
+                        " AND state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS"
+                        " child WHERE child.cron_id = ?3 AND child.scheduled_at = run.scheduled_at)"
                         " ORDER BY scheduled_at, attempt, part",
-                        chain_row_columns, most_chain_rows))
+                        chain_row_columns, most_chain_rows - 1))
                     .bind(edge.parent)
                     .bind(to_unix_millis(since))
                     .bind(edge.child);

@@ -167,6 +167,11 @@ TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
                 HasSubstr("requires_wait"));
     EXPECT_THAT(why_refused(add("name=report&run_after=extract&requires=load")),
                 HasSubstr("requires: given for a job with run_after"));
+    EXPECT_EQ(add("name=cut&cronSet=@daily&spread=shards&shards=4").status, 200U);
+    EXPECT_THAT(why_refused(add(hourly + "requires=cut")),
+                HasSubstr("requires: given \"cut\", whose fires are 4 runs each"));
+    EXPECT_THAT(why_refused(add(hourly + "requires=extract&spread=shards&shards=2")),
+                HasSubstr("requires: given for a job with shards"));
     std::string many = "a";
     for (int i = 0; i < 16; ++i) many += fmt::format(",b{}", i);
     EXPECT_THAT(why_refused(add(hourly + "requires=" + many)), HasSubstr("requires"));
@@ -178,6 +183,11 @@ TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
     EXPECT_EQ(added.data().at("requires"), (boost::json::array{"load", "extract"}));
     EXPECT_EQ(added.data().at("requires_wait"), 5400);
     EXPECT_EQ(get("/cron/list?requires=extract").data().at("total"), 1);
+    const auto change = [this](const boost::json::value& id) {
+        return post("/cron/update", fmt::format("id={}&spread=shards&shards=2", id.as_int64()));
+    };
+    EXPECT_THAT(why_refused(change(added.data().at("id"))),
+                HasSubstr("spread: given \"shards\", but the job requires others"));
 }
 
 TEST_F(CronApiTest, JobsThatRequireEachOtherAreACircle)

@@ -129,6 +129,99 @@ TEST_F(JobAuditTest, AWholeLedgerIsClean)
     EXPECT_EQ(report_.unjudged_fires + report_.unjudged_rows, 0);
 }
 
+/// Of a job whose fires have three parts each.
+class ShardsAuditTest : public JobAuditTest {
+protected:
+    ShardsAuditTest() { change(t0 - 1h, cut(3)); }
+
+    static Job cut(std::int64_t shards)
+    {
+        Job job = every(10);
+        job.spread = Spread::shards;
+        job.shards = shards;
+        return job;
+    }
+    LedgerEntry& part(WallTime at, std::int32_t number, RunState state = RunState::success,
+                      std::int32_t attempt = 1)
+    {
+        auto first = rows_.extract(RunId{job_id, at, attempt});
+        LedgerEntry entry = row(at, state, attempt);
+        rows_.erase(entry.id);
+        if (first) rows_.insert(std::move(first));
+        entry.id.part = number;
+        entry.id.parts = 3;
+        return rows_.insert_or_assign(entry.id, entry).first->second;
+    }
+    void parts(WallTime from, WallTime to)
+    {
+        for (WallTime at = from; at < to; at += 10s) {
+            for (const std::int32_t number : {0, 1, 2}) part(at, number);
+        }
+    }
+};
+
+TEST_F(ShardsAuditTest, AFireHasARowOfEachPart)
+{
+    parts(t0, t0 + 1min);
+    EXPECT_THAT(audit(t0 + 1min), IsEmpty());
+    EXPECT_EQ(report_.due, 6);
+    EXPECT_EQ(report_.rows, 18);
+
+    rows_.erase({job_id, t0 + 20s, 1, 1});
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("missing 20"));
+    EXPECT_EQ(findings_[0].run, (RunId{job_id, t0 + 20s, 1, 1}));
+    EXPECT_EQ(findings_[0].what, "part 1 of 3 of it has no row");
+    EXPECT_FALSE(report_.clean());
+}
+
+TEST_F(ShardsAuditTest, NoPartStartsTwice)
+{
+    parts(t0, t0 + 1min);
+    part(t0 + 10s, 2, RunState::lost);
+    part(t0 + 10s, 2, RunState::success, 2).started_at = t0 + 12s;
+    rows_.at({job_id, t0 + 10s, 1, 2}).started_at = t0 + 10s;
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("doubled 10"));
+    EXPECT_EQ(findings_[0].run.part, 2);
+}
+
+TEST_F(ShardsAuditTest, EachPartHasTheRetriesThatItOwes)
+{
+    Job job = cut(3);
+    job.retries = 1;
+    job.retry_delay = 1s;
+    change(t0 - 30min, job);
+    parts(t0, t0 + 1min);
+    for (const std::int32_t number : {0, 2}) {
+        LedgerEntry& failed = part(t0 + 10s, number, RunState::failed);
+        failed.ended_at = t0 + 11s;
+        failed.exit_code = 1;
+    }
+    LedgerEntry& retry = part(t0 + 10s, 2, RunState::success, 2);
+    retry.retry_at = t0 + 11s + retry_delay(job, retry.id);
+    retry.started_at = retry.retry_at;
+    EXPECT_THAT(audit(t0 + 10min), ::testing::Contains("missing 10"));
+    ASSERT_FALSE(findings_.empty());
+    EXPECT_EQ(findings_[0].run, (RunId{job_id, t0 + 10s, 2, 0})) << "of the part that has none";
+}
+
+TEST_F(ShardsAuditTest, AFireThatDoesNotRunIsOneRow)
+{
+    parts(t0, t0 + 1min);
+    for (const std::int32_t number : {0, 1, 2}) rows_.erase({job_id, t0 + 20s, 1, number});
+    row(t0 + 20s, RunState::skipped).reason = parse_reason("mutex: the previous run");
+    EXPECT_THAT(audit(t0 + 1min), IsEmpty());
+}
+
+TEST_F(ShardsAuditTest, AFireThatIsCutOtherwiseIsFound)
+{
+    parts(t0, t0 + 1min);
+    for (const std::int32_t number : {0, 1, 2}) rows_.erase({job_id, t0 + 20s, 1, number});
+    row(t0 + 20s);
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("extra 20"));
+    change(t0 + 21s, cut(2));
+    EXPECT_THAT(audit(t0 + 30s), IsEmpty()) << "near a change";
+}
+
 TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
 {
     change(t0 - 1h, every(10));

@@ -56,6 +56,29 @@ TEST(JobKinds, WhatWasSaidIsNotChanged)
     EXPECT_FALSE(neither.has(&Job::kind));
 }
 
+TEST(JobKinds, ShardsAndTheirSpreadSayTheSame)
+{
+    Job job;
+    job.command = "true";
+    job.spread = Spread::shards;
+    job.shards = 2;
+    EXPECT_EQ(problem_of(job), "");
+    EXPECT_EQ(parts_of(job), 2);
+    job.shards = 1;
+    EXPECT_THAT(problem_of(job), HasSubstr("shards: given 1; with spread \"shards\""));
+    EXPECT_EQ(parts_of(job), 1);
+    job.spread = Spread::one;
+    EXPECT_EQ(problem_of(job), "");
+    job.shards = 4;
+    EXPECT_EQ(problem_of(job), "shards: given 4 without spread \"shards\"");
+    EXPECT_EQ(parts_of(job), 1);
+    job.kind = JobKind::daemon;
+    job.shards = 1;
+    job.spread = Spread::shards;
+    EXPECT_THAT(problem_of(job), HasSubstr("spread: given \"shards\" for a job of kind daemon"));
+    EXPECT_EQ(parts_of(job), 1);
+}
+
 TEST(JobKinds, EachKindHasItsOwnFields)
 {
     EXPECT_EQ(problem_of(request()), "");
@@ -135,8 +158,8 @@ TEST(JobKinds, PlaceholdersHaveToBeKnown)
     Job job = request();
     job.http_url += "{{job}}/{{jop}}";
     EXPECT_EQ(problem_of(job),
-              "http_url: given \"{{jop}}\"; {{job}}, {{scheduled_at}} and "
-              "{{attempt}} are allowed");
+              "http_url: given \"{{jop}}\"; {{job}}, {{scheduled_at}}, {{attempt}}, "
+              "{{shard}} and {{shards}} are allowed");
     job = request();
     job.http_headers = {"A: {{attempt}}", "B: {{b}}"};
     EXPECT_THAT(problem_of(job), HasSubstr("http_headers: given \"{{b}}\""));

@@ -139,6 +139,67 @@ TEST(JobStatisticsTest, KeepsTheNewestTicksInTheOrderOfTime)
     EXPECT_EQ(past.last_outcome(), Outcome::success) << "of the newest fire";
 }
 
+EndedRun part(WallTime at, std::int32_t number, Outcome outcome, std::int32_t attempt = 1)
+{
+    EndedRun run = ended(at, outcome);
+    run.part = number;
+    run.parts = 3;
+    run.attempt = attempt;
+    return run;
+}
+
+TEST(JobStatisticsTest, AFireWithSeveralPartsCountsOnceAndHasSucceededWhenAllHave)
+{
+    JobStatistics past;
+    past.add(part(t0, 0, Outcome::success));
+    past.add(part(t0, 2, Outcome::success));
+    EXPECT_EQ(past.last_outcome(), std::nullopt) << "one is under way";
+    EXPECT_EQ(past.runs(), 0);
+    past.add(part(t0, 1, Outcome::success));
+    EXPECT_EQ(past.last_outcome(), Outcome::success);
+    EXPECT_EQ(past.runs(), 1);
+    EXPECT_EQ(past.successes(), 1);
+    EXPECT_EQ(past.last_success_at(), t0);
+    ASSERT_THAT(past.ticks(), SizeIs(1));
+    EXPECT_EQ(past.ticks()[0].runs, 1);
+}
+
+TEST(JobStatisticsTest, TheWorstPartCountsUntilItsFurtherAttemptSucceeds)
+{
+    JobStatistics past;
+    past.add(part(t0, 1, Outcome::failed));
+    past.add(part(t0, 2, Outcome::timeout));
+    past.add(part(t0, 0, Outcome::success));
+    EXPECT_EQ(past.last_outcome(), Outcome::failed);
+    EXPECT_EQ(past.failures_in_row(), 1);
+    EXPECT_EQ(past.runs(), 1);
+    past.add(part(t0, 1, Outcome::success, 2));
+    EXPECT_EQ(past.last_outcome(), Outcome::timeout);
+    past.add(part(t0, 2, Outcome::success, 2));
+    EXPECT_EQ(past.last_outcome(), Outcome::success);
+    EXPECT_EQ(past.failures_in_row(), 0);
+    EXPECT_EQ(past.successes(), 1);
+    ASSERT_THAT(past.ticks(), SizeIs(1));
+    EXPECT_EQ(past.ticks()[0].outcome, Outcome::success);
+}
+
+TEST(JobStatisticsTest, PartsOfOneFireMayEndAfterThoseOfTheNext)
+{
+    JobStatistics past;
+    for (int fire = 0; fire < 6; ++fire) {
+        past.add(part(t0 + fire * 1h, 0, Outcome::success));
+        past.add(part(t0 + fire * 1h, 1, Outcome::success));
+    }
+    past.add(part(t0 + 4h, 2, Outcome::success));
+    EXPECT_EQ(past.successes(), 1);
+    EXPECT_EQ(JobStatistics::parse(past.to_text()), past);
+    past.add(part(t0 + 5h, 2, Outcome::failed));
+    EXPECT_EQ(past.last_outcome(), Outcome::failed);
+    EXPECT_EQ(JobStatistics::parse(past.to_text()), past);
+    past.add(part(t0, 2, Outcome::success));
+    EXPECT_EQ(past.successes(), 1) << "too long ago to know the others";
+}
+
 TEST(JobStatisticsTest, IsReadBackFromItsText)
 {
     JobStatistics past;

@@ -86,6 +86,26 @@ TEST_F(NoticeRulesTest, OneNoticeWhenItBeginsToFailAndOneWhenItIsWellAgain)
     EXPECT_THAT(told(row(noon + 4min, RunState::success)), IsEmpty());
 }
 
+TEST_F(NoticeRulesTest, AFireWithSeveralPartsFailsOnceAndIsWellWhenAllAre)
+{
+    const auto part = [](WallTime at, std::int32_t number, RunState state) {
+        LogRow of_part = row(at, state);
+        of_part.id += 100 * number;
+        of_part.run.id.part = number;
+        of_part.run.id.parts = 3;
+        return of_part;
+    };
+    EXPECT_THAT(told(part(noon, 0, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(part(noon, 1, RunState::failed)), ElementsAre(NoticeKind::failing));
+    EXPECT_THAT(told(part(noon, 2, RunState::failed)), IsEmpty());
+    EXPECT_EQ(watched_.alarm(NoticeKind::failing)->count, 1) << "one fire";
+    watched_ = read_watch(watch_text(watched_), noon);
+    EXPECT_THAT(told(part(noon + 1min, 0, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(part(noon + 1min, 2, RunState::success)), IsEmpty());
+    watched_ = read_watch(watch_text(watched_), noon);
+    EXPECT_THAT(told(part(noon + 1min, 1, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
 TEST_F(NoticeRulesTest, TheSameRunAgainTellsNothingNew)
 {
     EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
