@@ -220,6 +220,7 @@ TermStart Database::read_term() const
     std::sort(open.begin(), open.end(), older);
     for (const auto* entry : open) {
         const auto& [id, row] = *entry;
+        if (mutation_ == Mutation::forgets_parts && id.part > 0) continue;
         std::optional<WallTime> failed_at;
         if (row.retry_at) {
             const LedgerRow* const earlier = find_row(previous_attempt(id));
@@ -435,6 +436,7 @@ void Database::commit_as(Epoch epoch, const PlanStep& step)
     for (const PlannedRun& run : step.moved) move(run, step);
     for (const PlannedRun& run : step.runs) {
         if (mutation_ == Mutation::loses_a_row && world_.random.once_in(20)) continue;
+        if (mutation_ == Mutation::plans_one_part && run.id.part > 0) continue;
         plan(run, step);
     }
 }
@@ -540,7 +542,7 @@ void Database::count(std::span<const RunReport> reports, GivesWay rule)
     if (mutation_ == Mutation::counts_nothing) return;
     std::map<RunId, RunState> states;
     for (const RunReport& report : reports) {
-        if (report.id.attempt != 1 || !is_final(report.state)) continue;
+        if (!stands_for_fire(report.id) || !is_final(report.state)) continue;
         const LedgerRow* row = find_row(report.id);
         const RunState found = row == nullptr ? RunState::planned : row->state;
         RunState& state = states.try_emplace(report.id, found).first->second;
@@ -612,6 +614,8 @@ void Database::plan(const PlannedRun& run, const PlanStep& step)
     } else if (before != nullptr && !before->requested_by.empty()) {
         row.requested_by = before->requested_by;
     }
+    const bool is_told = replaces || before->dispatched_at == WallTime();
+    if (before != nullptr && is_told) set_parts(run.id);
     write(run.id, row);
 }
 
@@ -629,7 +633,16 @@ void Database::move(const PlannedRun& run, const PlanStep& step)
     row.dispatched_at = run.dispatched_at;
     row.epoch = step.epoch;
     if (run.retry_at) row.retry_at = run.retry_at;
+    if (before != nullptr) set_parts(run.id);
     write(run.id, row);
+}
+
+/// Its fire is cut again: see RunId::parts.
+void Database::set_parts(const RunId& id)
+{
+    auto row = log_.extract(id);
+    row.key().parts = id.parts;
+    log_.insert(std::move(row));
 }
 
 void Database::write(const RunId& id, const LedgerRow& row)
@@ -638,7 +651,7 @@ void Database::write(const RunId& id, const LedgerRow& row)
     const LedgerRow before = place->second;
     place->second = row;
     place->second.serial = fresh ? ++last_row_ : before.serial;
-    watcher_.row_written(id, fresh ? nullptr : &before, place->second);
+    watcher_.row_written(place->first, fresh ? nullptr : &before, place->second);
 }
 
 }  // namespace peercron::simulation

@@ -134,6 +134,7 @@ private:
     void report(const RunReport& report, GivesWay rule);
     void plan(const PlannedRun& run, const PlanStep& step);
     void move(const PlannedRun& run, const PlanStep& step);
+    void set_parts(const RunId& id);
     void write(const RunId& id, const LedgerRow& row);
 
     World& world_;

@@ -55,6 +55,12 @@ std::vector<RunId> Executor::accept(RunOrders orders)
     if (process_.mutation() == Mutation::obeys_anybody) {
         for (RunOrder& order : orders.orders) order.epoch = std::max(order.epoch, newest_epoch());
     }
+    if (process_.mutation() == Mutation::plans_one_part) {
+        std::erase_if(orders.orders, [](const RunOrder& order) { return order.id.part > 0; });
+    }
+    if (process_.mutation() == Mutation::knows_no_parts) {
+        for (RunOrder& order : orders.orders) order.id.part = 0;
+    }
     std::vector<RunId> given_back = book_.accept(std::move(orders.orders), process_.now());
     look_soon();
     return given_back;

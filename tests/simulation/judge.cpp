@@ -165,7 +165,8 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
             "planned by a clock that is ahead",
             fmt::format("{}, {} before its time", to_string(id), id.scheduled_at - world_.wall()));
     }
-    rows_[id] = after;
+    rows_.erase(id);  // its fire may be cut again
+    rows_.emplace(id, after);
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
     const bool was_lost = before != nullptr && before->state == RunState::lost;
     if (after.state == RunState::lost && !was_lost) check_lost(id);
@@ -590,6 +591,13 @@ void Judge::started(Execution& execution)
          other != executions_.end() && other->first.job == id.job &&
          other->first.scheduled_at == id.scheduled_at;
          ++other) {
+        if (other->first.part != id.part) {
+            const std::int32_t parts = other->second.front()->order.id.parts;
+            if (parts != id.parts && !has_wrong_clocks_) {
+                broken("pieces of two different cuts", fmt::format("{}, and of {}", who, parts));
+            }
+            continue;
+        }
         if (other->first.attempt != id.attempt && runs_again(id.job)) continue;
         // Whether it failed check_next_attempt() asks, and close().
         const bool is_over = other->first.attempt < id.attempt && other->second.back()->ended;
@@ -614,14 +622,14 @@ void Judge::started(Execution& execution)
     if (is_planned(id)) {
         const auto& versions = versions_[id.job];
         const std::int64_t limit = versions.front().job->run_limit;
-        if (id.attempt == 1) ++scheduled_starts_[id.job];
+        if (stands_for_fire(id)) ++scheduled_starts_[id.job];
         if (scheduled_starts_[id.job] > limit && limit > 0) {
             broken("more runs than the limit", fmt::format("{}: {}", who, limit));
         }
     }
     check_locks(execution);
     if (order.concurrency.limit > 0) {
-        auto& alive = limited_[id.job];
+        auto& alive = limited_[{id.job, id.part}];
         if (static_cast<std::int64_t>(alive.size()) >= order.concurrency.limit) {
             broken("more runs at a time than there may be",
                    fmt::format("{}, and {} on {}", who, to_string(alive[0]->order.id),
@@ -645,7 +653,8 @@ void Judge::ended(const Execution& execution)
 {
     world_.trace("END {} on {}: {}", to_string(execution.order.id), execution.node,
                  execution.killed ? "killed" : std::to_string(execution.exit_code));
-    std::erase(limited_[execution.order.id.job], &execution);
+    const RunId& id = execution.order.id;
+    std::erase(limited_[{id.job, id.part}], &execution);
     for (auto& [name, lock] : locks_) std::erase(lock.holders, &execution);
 }
 
@@ -711,11 +720,14 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
     for (const auto& [id, executions] : executions_) {
         if (!rows_.contains(id)) broken("ran, and has no row", to_string(id));
     }
-    for (const auto& [job, alive_runs] : limited_) {
-        if (!alive_runs.empty()) broken("a run that never ended", fmt::format("of job {}", job));
+    for (const auto& [part, alive_runs] : limited_) {
+        if (!alive_runs.empty()) {
+            broken("a run that never ended", fmt::format("of job {}", part.first));
+        }
     }
     for (const auto& [id, versions] : versions_) {
         check_due(id, versions);
+        check_parts(id, versions);
         check_skipped_together(id, versions);
     }
     check_attempts(again);
@@ -760,7 +772,9 @@ void Judge::check_lost(const RunId& id)
         // another moment since.
         if (row == rows_.end() || row->second.state == RunState::revoked) continue;
         const auto parent = parse_request(row->second.requested_by).parent;
-        const bool is_its = parent && parent->job == id.job && parent->attempt == id.attempt;
+        // Of several parts another one may have decided it.
+        const bool is_its =
+            parent && parent->job == id.job && parent->attempt == id.attempt && id.parts == 1;
         if (is_its && parent->state != RunState::lost) {
             broken("lost, and a job ran after it",
                    fmt::format("{} by the end of {}", to_string(row->first), to_string(id)));
@@ -1062,7 +1076,7 @@ void Judge::check_daemons()
 bool Judge::has_come_to_an_end(const RunId& id) const
 {
     for (std::int32_t attempt = 1; attempt <= id.attempt; ++attempt) {
-        const auto ran = executions_.find(RunId{id.job, id.scheduled_at, attempt});
+        const auto ran = executions_.find(RunId{id.job, id.scheduled_at, attempt, id.part});
         if (ran != executions_.end() && ran->second[0]->ended && !ran->second[0]->killed) {
             return true;
         }
@@ -1086,24 +1100,41 @@ std::optional<JobId> Judge::job_called(const std::string& name) const
 
 /// How the fires of that moment ended, by what the ledger says in the end; none when there is not
 /// one of each.
+/// It has succeeded when all parts have, and is skipped when none has run.
+RunState Judge::end_of_fire(const std::map<std::int32_t, RunState>& parts, std::int32_t of)
+{
+    if (of == 1) return parts.begin()->second;
+    bool have_succeeded = std::ssize(parts) == of;
+    bool has_any_run = false;
+    for (const auto& [part, state] : parts) {
+        have_succeeded = have_succeeded && state == RunState::success;
+        has_any_run = has_any_run || state != RunState::skipped;
+    }
+    if (have_succeeded) return RunState::success;
+    return has_any_run ? RunState::failed : RunState::skipped;
+}
+
 std::vector<RunState> Judge::ends_of_parents(const std::vector<JobId>& parents, WallTime fire) const
 {
     std::vector<RunState> ends;
     for (const JobId parent : parents) {
-        std::optional<RunState> end;
+        std::map<std::int32_t, RunState> parts;
+        std::int32_t of = 1;
         auto row = rows_.lower_bound(RunId{parent, fire, 0});
         for (; row != rows_.end() && row->first.job == parent && row->first.scheduled_at == fire;
              ++row) {
             const RunState state = row->second.state;
             const bool has_not_run = state == RunState::skipped || state == RunState::revoked;
             if (row->first.attempt == 1) {
-                if (state != RunState::revoked) end = state;
+                if (state == RunState::revoked) continue;
+                parts[row->first.part] = state;
             } else {
-                end = has_not_run ? RunState::failed : state;
+                parts[row->first.part] = has_not_run ? RunState::failed : state;
             }
+            of = row->first.parts;
         }
-        if (!end) return {};
-        ends.push_back(*end);
+        if (parts.empty()) return {};
+        ends.push_back(end_of_fire(parts, of));
     }
     return ends;
 }
@@ -1279,7 +1310,7 @@ void Judge::check_chain(JobId child, const std::vector<JobId>& parents, World::T
     const bool is_unchanged = versions.size() <= 2;
     const bool is_owed_all = is_unchanged && !was_off && versions.front().job->run_limit == 0;
     for (const auto& [id, row] : rows_) {
-        if (!is_planned(id) || id.attempt != 1 || moved_.contains(id)) continue;
+        if (!is_planned(id) || !stands_for_fire(id) || moved_.contains(id)) continue;
         if (id.job == child && row.state != RunState::revoked) {
             check_child_fire(child, parents, id.scheduled_at);
         }
@@ -1310,9 +1341,9 @@ void Judge::check_child_fire(JobId child, const std::vector<JobId>& parents, Wal
     }
     // What was lost when that was decided may have ended in another way.
     for (const JobId parent : parents) {
-        for (std::int32_t attempt = 1; attempt <= most_attempts; ++attempt) {
-            if (lost_.contains(RunId{parent, fire, attempt})) return;
-        }
+        const RunId any{parent, fire};
+        const auto lost = lost_.lower_bound(before_all_of_fire(any));
+        if (lost != lost_.end() && is_same_fire(*lost, any)) return;
     }
     const auto ran = [](RunState state) { return state != RunState::skipped; };
     const auto succeeded = [](RunState state) { return state == RunState::success; };
@@ -1353,6 +1384,41 @@ void Judge::check_due(JobId id, const std::vector<Version>& versions)
             if (!in_time && World::time_of(fire) <= known + planned_ahead) continue;
             broken("a due fire without a row",
                    fmt::format("{}, version {}", to_string(RunId{id, fire, 1}), i + 1));
+        }
+    }
+}
+
+/// A fire that its job's version cuts into several parts has a row of each, unless it was skipped
+/// as a whole; and no part that there is not runs.
+void Judge::check_parts(JobId id, const std::vector<Version>& versions)
+{
+    if (has_wrong_clocks_ || is_child(id)) return;
+    for (std::size_t i = 0; i + 1 < versions.size(); ++i) {
+        const Version& version = versions[i];
+        if (!version.job) continue;
+        const std::int32_t parts = parts_of(*version.job);
+        const World::Time known = version.applied.value_or(version.committed + polled);
+        WallTime fire = std::chrono::floor<std::chrono::seconds>(version.effective_from);
+        for (; fire <= versions[i + 1].effective_from; fire += 1s) {
+            const bool is_its = fires_at(*version.job, version.effective_from, fire) &&
+                                World::time_of(fire) > known + planned_ahead;
+            const auto first = rows_.find(RunId{id, fire, 1});
+            if (!is_its || first == rows_.end() || !first->second.requested_by.empty()) continue;
+            const bool is_one_row =
+                first->first.parts == 1 && first->second.state == RunState::skipped;
+            if (is_one_row) continue;
+            for (RunId part{id, fire, 1, 0, parts}; part.part < parts; ++part.part) {
+                if (!rows_.contains(part))
+                    broken("a part of a fire without a row", to_string(part));
+            }
+            auto row = first;
+            for (; row != rows_.end() && is_same_fire(row->first, first->first); ++row) {
+                const bool is_there = row->second.state != RunState::revoked;
+                const bool is_right = row->first.parts == parts && row->first.part < parts;
+                if (!is_there || is_right) continue;
+                broken("a part that its fire does not have",
+                       fmt::format("{}, of {}", to_string(row->first), parts));
+            }
         }
     }
 }

@@ -118,6 +118,7 @@ private:
     bool was_wrong(WallTime fire) const;
     static bool was_due(const std::vector<Version>& versions, WallTime fire);
     void check_due(JobId id, const std::vector<Version>& versions);
+    void check_parts(JobId id, const std::vector<Version>& versions);
     bool has_row(JobId job, WallTime fire) const;
     bool runs_again(JobId job) const;
     bool is_retried(const RunId& id, const LedgerRow& row) const;
@@ -153,6 +154,7 @@ private:
     void check_daemon_start(const Execution& execution);
     bool is_child(JobId job) const;
     std::optional<JobId> job_called(const std::string& name) const;
+    static RunState end_of_fire(const std::map<std::int32_t, RunState>& parts, std::int32_t of);
     std::vector<RunState> ends_of_parents(const std::vector<JobId>& parents, WallTime fire) const;
     void check_child_start(const Execution& execution);
     void check_chains(World::Time again);
@@ -188,7 +190,8 @@ private:
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;
     std::map<RunId, std::vector<const Execution*>> executions_;
-    std::map<JobId, std::vector<const Execution*>> limited_;  ///< that are alive
+    /// Of each part of the fires of a job those that are alive.
+    std::map<std::pair<JobId, std::int32_t>, std::vector<const Execution*>> limited_;
     struct Lock {
         std::int64_t limit = 1;
         std::vector<const Execution*> holders;  ///< that are alive

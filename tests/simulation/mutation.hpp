@@ -18,6 +18,7 @@ enum class Mutation : std::uint8_t {
     steps_back_late,       ///< what was a moment to come when the call was sent counts as one
     keeps_rows_short,      ///< a row of skipped fires does not go on
     forgets_told_ends,  ///< a step that follows from the end of a run does not say how that ended
+    plans_one_part,     ///< of a fire with several parts there is the first alone
     // The dispatcher.
     hands_out_uncommitted,   ///< messages leave before the commit
     goes_on_deposed,         ///< "deposed" is taken for "committed"
@@ -53,6 +54,7 @@ enum class Mutation : std::uint8_t {
     forgets_required,        ///< nor which fires wait for what their jobs require
     takes_for_success,       ///< each run of a job that others require counts as one that succeeded
     sees_nothing_required,   ///< a job that others require counts as one that has not fired
+    forgets_parts,           ///< nor any part of a fire but the first
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet
@@ -62,6 +64,7 @@ enum class Mutation : std::uint8_t {
     revokes_in_words,      ///< "given back", and held all the same
     forgets_what_ran,      ///< now and then, and starts it again
     obeys_anybody,         ///< orders of older epochs are taken
+    knows_no_parts,        ///< each part of a fire is taken for the first
     starts_early,          ///< 200 ms
     does_not_fence,        ///< when isolated
     has_no_guard,          ///< runs with a limit live on while their node is stopped

@@ -309,10 +309,12 @@ void give_requires(Scenario& scenario, Random& random)
     static const std::vector<int> steps{3, 5, 10, 15};
     static const std::vector<int> waits{0, 0, 2, 5, 12};
     scenario.jobs_stop_after = std::max(scenario.jobs_stop_after, milliseconds(40'000));
-    scenario.settings.rules.slots = 50;
+    scenario.settings.rules.slots = std::max<std::size_t>(scenario.settings.rules.slots, 50);
     std::vector<std::string> names;
     for (std::size_t i = 0; i < 2; ++i) {
         Job& needed = scenario.jobs[i];
+        needed.spread = Spread::one;  // with shards it is refused
+        needed.shards = 1;
         if (needed.name.empty()) needed.name = fmt::format("needed{}", i + 1);
         names.push_back(needed.name);
         if (random.once_in(2) && !needed.command.starts_with(flaky)) {
@@ -336,6 +338,26 @@ void give_requires(Scenario& scenario, Random& random)
         if (random.once_in(4)) job.jitter = std::chrono::seconds(random.between(1, 5));
         job.is_mutex = random.once_in(3);
         scenario.jobs.push_back(std::move(job));
+    }
+}
+
+JobPatch draw_shards(Random& random)
+{
+    JobPatch patch;
+    const std::int64_t shards = random.between(1, 4);
+    patch.set(&Job::shards, shards);
+    patch.set(&Job::spread, shards > 1 ? Spread::shards : Spread::one);
+    return patch;
+}
+
+/// Of jobs whose fires are several runs.
+void give_shards(Scenario& scenario, Random& random)
+{
+    scenario.has_shards = true;
+    if (scenario.settings.rules.slots == 50) scenario.settings.rules.slots = 200;
+    for (Job& job : scenario.jobs) {
+        if (job.kind != JobKind::daemon && !random.once_in(3))
+            job = apply(job, draw_shards(random));
     }
 }
 
@@ -794,7 +816,22 @@ private:
             patch.set(&Job::locks, draw_locks(dice));
             return node.change_job(job, patch);
         }
+        if (scenario_.has_shards && may_have_shards(jobs, job) && dice.once_in(3)) {
+            JobPatch cut = draw_shards(dice);
+            cut.set(&Job::command, fmt::format("command version {}", dice.next() % 1'000'000));
+            return node.change_job(job, cut);
+        }
         node.change_job(job, is_scheduled ? patch(dice) : patch_of_unscheduled(dice));
+    }
+
+    /// A daemon has none, nor what requires others, or is required.
+    static bool may_have_shards(const std::map<JobId, Job>& jobs, JobId job)
+    {
+        const Job& asked = jobs.at(job);
+        return asked.kind != JobKind::daemon && asked.required.empty() &&
+               std::ranges::none_of(jobs, [&](const auto& other) {
+                   return std::ranges::count(other.second.required, asked.name) > 0;
+               });
     }
 
     static Pause pause_of(const Process& node, JobId job, Random& dice)
@@ -1026,6 +1063,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (jitter.once_in(4)) give_jitter(scenario, jitter);
     Random calendars(seed ^ 0xCA1E4DA5ULL);
     if (calendars.once_in(4)) give_calendar(scenario, calendars);
+    Random shards(seed ^ 0x54A2D5ULL);
+    if (shards.once_in(3)) give_shards(scenario, shards);
     Random requirements(seed ^ 0x4E90145ULL);
     if (requirements.once_in(3)) give_requires(scenario, requirements);
     return scenario;

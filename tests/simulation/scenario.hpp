@@ -76,6 +76,7 @@ struct Scenario {
     bool has_database_clock = true;  ///< beside those of the nodes
     bool has_wrong_clocks = false;   ///< by seconds and more
     bool has_labels = false;         ///< nodes have, and others with each start
+    bool has_shards = false;         ///< changes of jobs make more or fewer of them
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
     std::vector<LockLimit> lock_limits;

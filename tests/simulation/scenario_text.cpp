@@ -54,6 +54,7 @@ std::string where_of(const Job& job)
     std::string text;
     if (!job.run_on.empty()) text += fmt::format(" run_on={}", fmt::join(job.run_on, ","));
     if (job.spread == Spread::sticky) text += " sticky";
+    if (job.spread == Spread::shards) text += fmt::format(" shards={}", job.shards);
     return text;
 }
 
@@ -137,6 +138,9 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.misfire_window = std::chrono::seconds(number_of(value));
         } else if (key == "overlap") {
             job.overlap = overlap_of(value);
+        } else if (key == "shards") {
+            job.shards = number_of(value);
+            job.spread = Spread::shards;
         } else if (key == "jitter") {
             job.jitter = std::chrono::seconds(number_of(value));
         } else if (key == "requires") {
@@ -268,6 +272,7 @@ constexpr Setting settings[] = {
     flag<&Scenario::has_database_clock>("database_clock"),
     flag<&Scenario::has_wrong_clocks>("wrong_clocks"),
     flag<&Scenario::has_labels>("labels"),
+    flag<&Scenario::has_shards>("shards"),
     flag<&Scenario::dispatcher_only>("dispatcher_only"),
 };
 
