@@ -219,7 +219,7 @@ def test_a_job_runs_only_if_what_it_requires_has_succeeded(cluster):
     assert skipped["reason"].startswith("requires: bad failed at ") and skipped["reason"].endswith(", exit code 3"), skipped
     why = cluster.api(f"/cron/{sad}/why")
     assert why["verdict"] == "skipped" and "bad failed at" in why["answer"], why
-    run = cluster.api(f"/cron/run/{sad}")
+    run = cluster.api(f"/cron/run/{sad}", chain=1)
     assert wait_row(cluster, sad, {"success"})["scheduled_at"] == str(run["scheduled_at"]), "people are not asked"
     let_pass(1)
     report = cluster.api("/audit")
