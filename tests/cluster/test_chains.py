@@ -207,7 +207,7 @@ def requires(cluster, command, second, names, wait, **more):
 
 
 def test_a_job_runs_only_if_what_it_requires_has_succeeded(cluster):
-    second = next_second(4)
+    second = next_second(12)
     good = add_once(cluster, "true", second - 2, name="good")
     bad = add_once(cluster, "exit 3", second - 2, name="bad")
     happy = requires(cluster, "true", second, "good", 0, name="happy")
@@ -230,7 +230,7 @@ def test_a_fire_that_waits_for_what_it_requires_survives_the_dispatcher(victim_c
     cluster = victim_cluster
     witness = Witness(cluster)
     gate = cluster.witness_file()
-    second = next_second(3)
+    second = next_second(8)
     extract = add_once(cluster, f"while [ ! -e {gate} ]; do sleep 0.1; done", second - 1, name="extract")
     digest = requires(cluster, witness.command, second, "extract", 120, name="digest")
     runner = cluster.number(wait_row(cluster, extract, {"running"})["run_server"])

@@ -99,16 +99,16 @@ std::vector<NodeName> nodes_of(const std::vector<OpenRuns::Holder>& holders)
 
 TEST_F(OpenRunsTest, TheHomesOfAJobAreTheNodesThatHaveItsRuns)
 {
-    EXPECT_THAT(runs_.runs_of(1), IsEmpty());
+    EXPECT_THAT(runs_.runs_of(1, 0), IsEmpty());
     open(id(1, 1s));
-    EXPECT_THAT(runs_.runs_of(1), IsEmpty());
+    EXPECT_THAT(runs_.runs_of(1, 0), IsEmpty());
     runs_.assign(open(id(1, 2s)), beta);
     runs_.assign(open(id(1, 3s)), beta);
-    EXPECT_THAT(nodes_of(runs_.runs_of(1)), ElementsAre(beta));
-    EXPECT_EQ(runs_.runs_of(1)[0].run, id(1, 2s));
+    EXPECT_THAT(nodes_of(runs_.runs_of(1, 0)), ElementsAre(beta));
+    EXPECT_EQ(runs_.runs_of(1, 0)[0].run, id(1, 2s));
     runs_.assign(open(id(1, 4s)), alpha);
     runs_.assign(open(id(2, 4s)), alpha);
-    EXPECT_THAT(nodes_of(runs_.runs_of(1)), ElementsAre(beta, alpha));
+    EXPECT_THAT(nodes_of(runs_.runs_of(1, 0)), ElementsAre(beta, alpha));
 }
 
 TEST_F(OpenRunsTest, TheHoldersOfALockAreTheRunsAtNodesWhoseOrdersHaveIt)
