@@ -16,7 +16,7 @@ inline constexpr std::string_view old_fires_may_start =
     "a fire that was handed out before may still happen within the lookahead";
 
 /// The store has a change: has the dispatcher go by it before the call is answered.
-/// @param jobs those that it is about; none: it is about pauses.
+/// @param jobs those that it is about; none: it is about pauses or backfills.
 /// @param what is stored: "job 12 was stopped and this is stored".
 /// @param meanwhile what may happen until a dispatcher has heard of it.
 /// @throws HttpError 503 when none has confirmed it.

@@ -622,7 +622,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
                         fmt::format("confirm: given {}, but there are {} jobs; nothing was deleted",
                                     confirmed.value_or(0), ids.size()));
     }
-    spdlog::warn("http: {} deletes all jobs: {}", to_string(call.caller), ids.size());
+    spdlog::warn("http: {} deletes all jobs, {} in number", to_string(call.caller), ids.size());
     std::int64_t deleted = 0;
     std::string unconfirmed;
     for (std::span<const JobId> rest = ids; !rest.empty();) {

@@ -1,4 +1,5 @@
 #include "api/job_book.hpp"
+
 #include "model/job_zone.hpp"
 
 #include <algorithm>

@@ -385,15 +385,11 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
 {
     ScheduleFacts facts;
     facts.zone = zone_name(job, default_zone);
-    // Of one without a schedule nobody knows when it starts next.
-    const bool is_window_over = job.end_time != 0 && job.end_time <= to_unix_millis(now) / 1000;
-    facts.is_over = has_no_runs_left(job) || is_window_over;
-    if (job.kind == JobKind::daemon) {
-        facts.words = "kept alive";
-        return facts;
-    }
-    if (is_chained(job)) {
-        facts.words = chain_words(job);
+    if (!has_schedule(job)) {
+        // Nobody knows when it starts next.
+        const bool is_window_over = job.end_time != 0 && job.end_time <= to_unix_millis(now) / 1000;
+        facts.is_over = has_no_runs_left(job) || is_window_over;
+        facts.words = job.kind == JobKind::daemon ? "kept alive" : chain_words(job);
         return facts;
     }
     const auto schedule = Schedule::make(job.cron_set, facts.zone, job.id);

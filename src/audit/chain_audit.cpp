@@ -1,5 +1,4 @@
 #include "audit/chain_audit.hpp"
-#include "model/job_zone.hpp"
 
 #include "model/chain.hpp"
 

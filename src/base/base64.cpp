@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,6 +13,12 @@ constexpr std::string_view url_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr unsigned bits_of_letter = 6;
 constexpr unsigned bits_of_byte = 8;
+
+bool is_of_base64(char letter)
+{
+    if (letter == '+' || letter == '/') return true;
+    return letter != '-' && letter != '_' && url_alphabet.find(letter) != url_alphabet.npos;
+}
 
 const unsigned char* letters_of(std::string_view text)
 {
@@ -34,6 +41,10 @@ std::optional<std::string> decode_base64(std::string_view text)
     if (text.empty() || text.size() % 4 != 0) return std::nullopt;
     const std::size_t padding = text.size() - (text.find_last_not_of('=') + 1);
     if (padding > 2) return std::nullopt;
+    // OpenSSL passes over blanks at the ends, and takes a = within the text for a zero.
+    if (!std::ranges::all_of(text.substr(0, text.size() - padding), is_of_base64)) {
+        return std::nullopt;
+    }
     std::string bytes(text.size() / 4 * 3, '\0');
     const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                      letters_of(text), static_cast<int>(text.size()));

@@ -272,10 +272,11 @@ void add_agenda_command(CLI::App& app, Action& chosen)
 {
     CLI::App& command = *app.add_subcommand("agenda", "Show which jobs fire next, by time");
     command.footer(
+        "SKIPPED says why a fire will not run: a pause, or the calendars of its job. ONLY says on\n"
+        "which condition it runs, where that is not known before.\n\n"
         "Examples:\n"
         "  peercron agenda\n"
-        "  peercron agenda --from 'tomorrow 02:00' --for 3h --tag nightly --limit 200\n"
-        "SKIPPED says why a fire will not run: a pause, or the calendars of its job.");
+        "  peercron agenda --from 'tomorrow 02:00' --for 3h --tag nightly --limit 200");
     auto options = std::make_shared<AgendaOptions>();
     command.add_option("--from", options->from, "From this moment on; now if not given")
         ->type_name("TIME");

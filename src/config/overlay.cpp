@@ -18,7 +18,7 @@ constexpr std::string_view variable_prefix = "PEERCRON_";
 
 /// Variables of ours that are no keys: the client's, those that a command finds in its
 /// environment, and those of the scripts.
-constexpr std::array<std::string_view, 15> other_variables{"PEERCRON_URL",
+constexpr std::array<std::string_view, 16> other_variables{"PEERCRON_URL",
                                                            "PEERCRON_TOKEN",
                                                            "PEERCRON_JOB_ID",
                                                            "PEERCRON_ATTEMPT",
@@ -32,7 +32,8 @@ constexpr std::array<std::string_view, 15> other_variables{"PEERCRON_URL",
                                                            "PEERCRON_REHEARSAL",
                                                            "PEERCRON_CONSUL",
                                                            "PEERCRON_BINARY",
-                                                           "PEERCRON_TEST_URL"};
+                                                           "PEERCRON_TEST_URL",
+                                                           "PEERCRON_TEST_DIR"};
 
 std::optional<std::int64_t> whole_number(const std::string& text)
 {

@@ -68,10 +68,12 @@ std::string url_of(const json::object& published, std::string_view name, std::st
     const bool is_good =
         is_private && std::ranges::all_of(*url, [](char c) { return c > ' ' && c < '\x7f'; });
     if (!is_good) {
+        const bool may_be_plain = issuer.starts_with("http://");
         blame_provider(
             fmt::format("the provider {} publishes {} as its {}, expected an address "
-                        "that begins with https://, or is at {}",
-                        issuer, quote_utf8(url.value_or("nothing")), name, origin_of(issuer)));
+                        "that begins with https://{}",
+                        issuer, url ? quote_utf8(*url) : "nothing", name,
+                        may_be_plain ? fmt::format(", or is at {}", origin_of(issuer)) : ""));
     }
     return *std::move(url);
 }
@@ -279,6 +281,8 @@ asio::awaitable<IdToken> OidcProvider::judge(std::string text, std::shared_ptr<c
     if (!token) refuse_person("the provider's ID token is not good: " + token.error().message);
     const bool is_proven = at->keys.is_signature(token->algorithm, token->key_id,
                                                  token->signed_text, token->signature);
+    // Another sign-in may have read them meanwhile.
+    if (!is_proven && published_) at = published_;
     if (!is_proven && clock_.steady_now() >= at->keys_read_at + key_interval) {
         // The provider may have a new key, also under no name or one that it had before.
         auto fresh = std::make_shared<Published>(*at);

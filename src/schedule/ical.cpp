@@ -433,8 +433,7 @@ private:
         if (rule.frequency == Frequency::yearly && has_days && rule.by_month == 0) {
             line_.refuse_value(
                 "with FREQ=YEARLY, BYDAY and BYMONTHDAY are allowed only together with BYMONTH; "
-                "for "
-                "days of every month use FREQ=MONTHLY");
+                "for days of every month use FREQ=MONTHLY");
         }
     }
 
@@ -470,7 +469,7 @@ public:
     /// nullopt: it is cancelled.
     std::optional<CalendarEvent> finish() const
     {
-        if (!start_) begin_.refuse("the event has no DTSTART; exactly one is allowed");
+        if (!start_) begin_.refuse("the event has no DTSTART; exactly one is needed");
         const When start = read_when(*start_, start_->value);
         CalendarEvent event;
         event.begin = start.at;
@@ -656,7 +655,9 @@ private:
         }
         if (line.name == "VERSION" && line.value != "2.0") line.refuse_value("2.0 is allowed");
         if (line.name == "METHOD" && upper(line.value) == "CANCEL") {
-            line.refuse_value("PUBLISH is allowed: the events that it cancels are in another text");
+            line.refuse_value(
+                "CANCEL is not supported, because the events that it cancels are in another text; "
+                "PUBLISH is allowed");
         }
     }
 

@@ -223,7 +223,7 @@ def test_a_calendar_lives_from_add_to_delete(node, tmp_path):
     listed = node("calendar", "list").stdout
     for name in ("freeze", "holidays", "weekends", "workdays"):
         assert name in listed, listed
-    assert "!report" in listed and "1 event" in listed, listed
+    assert "!report" in listed and "1 event" in listed and "1 events" not in listed, listed
     assert "12-25.." in node("calendar", "show", "holidays", "--tz", "Asia/Tokyo").stdout
     assert node("calendar", "show", "holidays", "--print-ical").stdout == holidays.read_text()
     fires = data(node("job", "show", "report", "--json"))["next"]

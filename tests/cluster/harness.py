@@ -107,7 +107,7 @@ def is_free(port):
 @contextlib.contextmanager
 def free_base_port():
     """A base port that no other cluster of these tests takes, in this run or in one beside it."""
-    locks = WORK / "ports"
+    locks = ROOT / "build" / "cluster" / "ports"
     locks.mkdir(parents=True, exist_ok=True)
     for base in random.sample(BASE_PORTS, len(BASE_PORTS)):
         with (locks / str(base)).open("w") as lock:

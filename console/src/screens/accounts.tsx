@@ -1,4 +1,3 @@
-
 import * as calls from '../api/calls';
 import type { Account, Token } from '../api/types';
 import { Ask, Dialog, type Entry, type Values } from '../parts/dialog';

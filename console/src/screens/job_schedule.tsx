@@ -50,11 +50,7 @@ function Requires({ job }: { job: Job }) {
   if (names.length === 0) return null;
   const wait = job.requires_wait ?? 0;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('onlyIf')}</h2>
-        <span class="dim">{t('number', { n: names.length })}</span>
-      </div>
+    <Section title={t('onlyIf')} beside={t('number', { n: names.length })}>
       <ul class="lines">
         {names.map((name) => (
           <li key={name}>
@@ -63,7 +59,7 @@ function Requires({ job }: { job: Job }) {
         ))}
       </ul>
       <p class="note">{wait > 0 ? t('requiresWaits', { time: duration(1000 * wait) }) : t('requiresAtOnce')}</p>
-    </section>
+    </Section>
   );
 }
 

@@ -36,7 +36,8 @@ TEST(Base64Test, IsPadded)
         EXPECT_EQ(encode_base64(bytes), text);
         EXPECT_EQ(decode_base64(text), bytes);
     }
-    for (const char* bad : {"", "Zg", "Zm9vY", "-_8=", "A===", "====", "Zm9v===="}) {
+    for (const char* bad : {"", "Zg", "Zm9vY", "-_8=", "A===", "====", "Zm9v====", "    ",
+                            "Zm9v----", "Zg==Zg==", "=AAA", "Zm9v\n\n\n\n"}) {
         EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
     }
 }
