@@ -96,12 +96,15 @@ private:
         return time ? std::to_string(to_unix_millis(*time)) : "NULL";
     }
 
-    /// The jobs that the pauses may be of: all with tags, where they are of one. And those that
-    /// were changed later than `from`, whose fires since then are planned again: perhaps by other
-    /// calendars, or by none.
+    /// The jobs that the pauses may be of: all with tags, where they are of one. And those whose
+    /// fires since `from` are planned again, because they were changed later, perhaps to other
+    /// calendars, or to none; or because a calendar was, which may be theirs.
     static std::string jobs_of(const std::vector<Pause>& pauses, std::int64_t from)
     {
-        const std::string changed = fmt::format("{} > {}", Tables::effective_from, from);
+        const std::string changed = fmt::format(
+            "{0} > {1} OR (cron.calendar <> '' AND EXISTS (SELECT 1 FROM calendar"
+            " WHERE calendar.set_at > {1} OR calendar.ended_at > {1}))",
+            Tables::effective_from, from);
         if (pauses.empty()) return changed;
         std::string jobs = "0";
         bool is_of_tag = false;

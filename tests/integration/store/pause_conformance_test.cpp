@@ -1,4 +1,5 @@
 #include "integration/store/store_fixture.hpp"
+#include "store/calendar_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -192,6 +193,17 @@ TEST_P(PauseStoreTest, ANewTermFindsSuchRowsOfJobsThatWereChangedSinceThen)
     database_->execute("UPDATE cron SET command = 'by hand' WHERE id = " + std::to_string(ids[2]));
     const auto reaches = [&](std::size_t i) { return SkippedSpan{ids[i], t0 + 90s, t0 + 95s}; };
     EXPECT_THAT(found(), UnorderedElementsAre(reaches(1), reaches(2)));
+
+    Calendar freeze;
+    freeze.name = "freeze";
+    freeze.dates = "12-24";
+    freeze.set_at = t0 + 90s;
+    store_->calendars().put_calendar(freeze);
+    EXPECT_THAT(found(), UnorderedElementsAre(reaches(1), reaches(2)));
+    freeze.set_at = t0 + 90s + 1ms;
+    store_->calendars().put_calendar(freeze);
+    EXPECT_THAT(found(), UnorderedElementsAre(reaches(1), reaches(2), reaches(3)))
+        << "of those that have calendars one may be theirs";
 }
 
 TEST_P(PauseStoreTest, WhatHasRunDoesNotBecomeARowOfSkippedFires)
