@@ -327,6 +327,14 @@ std::string run_job(const json::value& value)
     return name.empty() ? id : fmt::format("{} {}", id, name);
 }
 
+/// The same, with which part of its fire it is, where that is several runs: "4 thumbnails, part 2".
+std::string run_part(const json::value& value)
+{
+    const AnswerFields run(value);
+    if (run.number_or("parts", 1) <= 1) return run_job(value);
+    return fmt::format("{}, part {}", run_job(value), run.number_or("part", 0));
+}
+
 std::string runs_text(const json::array& runs, const Screen& screen)
 {
     const bool one_node = are_of_one_node(runs);
@@ -341,7 +349,7 @@ std::string runs_text(const json::array& runs, const Screen& screen)
     for (const json::value& value : runs) {
         const AnswerFields run(value);
         table.add({{run.number_text("id")},
-                   {run_job(value)},
+                   {run_part(value)},
                    {local_time_text(run.millis("scheduled_at"))},
                    state_of(run),
                    {took_text(run)},
@@ -413,7 +421,7 @@ std::string run_line(const json::value& value, const Screen& screen)
     constexpr std::size_t job_width = 20;
     const AnswerFields run(value);
     const std::string state = run.text("state");
-    const std::string job = cut_to_width(one_line(run_job(value)), job_width);
+    const std::string job = cut_to_width(one_line(run_part(value)), job_width);
     std::string line = fmt::format("{}  {}{} ", local_time_text(run.millis("scheduled_at")), job,
                                    std::string(job_width - display_width(job), ' '));
     line += painted(screen, colour_of_state(state), fmt::format("{:<8}", state));

@@ -432,3 +432,9 @@ def test_output_that_cannot_be_written_is_a_failure(node):
                               stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert "standard output could not be written" in done.stderr
+
+
+def test_rows_of_a_fire_that_is_several_runs_say_which_part_they_are(fake):
+    fake.answers["GET /log/list"] = page([run(id=9, part=2, parts=8), run(id=8, part=0, parts=1)])
+    listed = peercron("log", "list", url=fake.url).stdout.splitlines()
+    assert ", part 2 " in listed[1] and "part" not in listed[2], listed
