@@ -1,5 +1,7 @@
 #include "model/chain.hpp"
 
+#include "model/outcome.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -35,27 +37,6 @@ std::optional<std::string_view> take_off(std::string_view& text, std::string_vie
 bool has_failed(RunState state)
 {
     return has_run(state) && state != RunState::success;
-}
-
-/// Of several ends the greatest counts.
-int badness(RunState state)
-{
-    switch (state) {
-        case RunState::failed:
-            return 6;
-        case RunState::timeout:
-            return 5;
-        case RunState::fenced:
-            return 4;
-        case RunState::lost:
-            return 3;
-        case RunState::killed:
-            return 2;
-        case RunState::success:
-            return 1;
-        default:
-            return 0;
-    }
 }
 
 }  // namespace
@@ -122,9 +103,16 @@ std::vector<std::string> parent_variables(const ParentEnd& end, WallTime schedul
 
 RunState state_of_fire(std::span<const RunState> parts, std::int32_t of)
 {
-    const RunState worst = *std::ranges::max_element(parts, {}, badness);
-    const bool is_whole = std::ssize(parts) >= of && std::ranges::all_of(parts, has_run);
-    return worst == RunState::success && !is_whole ? RunState::failed : worst;
+    // One that is not among them did not run.
+    std::vector<std::optional<Outcome>> outcomes(
+        std::max(parts.size(), static_cast<std::size_t>(of)), Outcome::skipped);
+    std::ranges::transform(parts, outcomes.begin(), [](RunState state) {
+        return outcome_of(state, Cause::none).value_or(Outcome::skipped);
+    });
+    const std::optional<Outcome> outcome = outcome_of_fire(outcomes);
+    const auto decisive = std::ranges::find(outcomes, outcome) - outcomes.begin();
+    return decisive < std::ssize(parts) ? parts[static_cast<std::size_t>(decisive)]
+                                        : RunState::failed;
 }
 
 bool runs_after(RunAfterOn on, std::span<const RunState> parents)

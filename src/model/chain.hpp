@@ -47,9 +47,8 @@ std::string chain_words(const Job& job);
 /// @param scheduled_at the child's and the parent's.
 std::vector<std::string> parent_variables(const ParentEnd& end, WallTime scheduled_at);
 
-/// How a fire ended whose runs ended like this; `of` is how many parts it has. It has succeeded
-/// when all have. Otherwise the worst of those that ran counts; and where these have all succeeded
-/// and others did not run, it has failed. A part that a change took back need not be among them.
+/// How a fire ended whose runs all ended like this; `of` is how many parts it has. As
+/// outcome_of_fire() says. A part that a change took back need not be among them: it did not run.
 RunState state_of_fire(std::span<const RunState> parts, std::int32_t of);
 
 /// Whether a child runs whose parents have ended so:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <memory>
 #include <utility>
 
 namespace peercron {
@@ -11,7 +12,7 @@ namespace {
 // Begins every text of to_text(); another number when that writes something else.
 constexpr std::string_view format_of_statistics = "1";
 /// With the newest fires that have several parts: an older program makes it again.
-constexpr std::string_view format_with_parts = "2";
+constexpr std::string_view format_with_parts = "3";
 constexpr std::string_view format_of_tally = "1";
 
 constexpr int number_base = 36;
@@ -21,6 +22,11 @@ constexpr char not_ended = '-';
 auto minute_of(WallTime time)
 {
     return std::chrono::floor<std::chrono::minutes>(time);
+}
+
+char letter_of(const std::optional<Outcome>& end)
+{
+    return end ? static_cast<char>('0' + static_cast<int>(*end)) : not_ended;
 }
 
 /// Fields with a space between.
@@ -93,6 +99,19 @@ public:
         if (place < 0 || place >= std::ssize(outcome_words)) is_good_ = false;
         return is_good_ ? static_cast<Outcome>(place) : Outcome::success;
     }
+    /// As letter_of() writes them.
+    std::vector<std::optional<Outcome>> ends()
+    {
+        std::vector<std::optional<Outcome>> ends;
+        for (const char letter : text()) {
+            auto& end = ends.emplace_back();
+            const int place = letter - '0';
+            const bool is_outcome = place >= 0 && place < std::ssize(outcome_words);
+            if (is_outcome) end = static_cast<Outcome>(place);
+            if (!is_outcome && letter != not_ended) is_good_ = false;
+        }
+        return ends;
+    }
     Distribution distribution(std::int64_t fades_at)
     {
         auto read = Distribution::parse(text(), fades_at);
@@ -115,11 +134,6 @@ bool has_use_time(Outcome outcome)
     return outcome == Outcome::success;
 }
 
-bool has_run(Outcome outcome)
-{
-    return outcome != Outcome::skipped && outcome != Outcome::missed;
-}
-
 }  // namespace
 
 void JobStatistics::add(const EndedRun& run)
@@ -132,48 +146,59 @@ void JobStatistics::add(const EndedRun& run)
     }
 }
 
-/// nullopt: none of them went wrong, and not all have ended.
-std::optional<Outcome> JobStatistics::CutFire::outcome() const
+/// nullptr: its fire is not kept any more, nor are the other parts.
+JobStatistics::CutFire* JobStatistics::fire_of(const EndedRun& part)
 {
-    std::optional<Outcome> worst;
-    bool is_whole = true;
-    for (const std::optional<Outcome>& part : parts) {
-        is_whole = is_whole && part.has_value();
-        if (part && *part != Outcome::success) worst = std::max(worst.value_or(*part), *part);
+    if (cut_forgotten_ && part.scheduled_at <= *cut_forgotten_) return nullptr;
+    auto fire = std::ranges::lower_bound(cut_fires_, part.scheduled_at, {}, &CutFire::at);
+    if (fire == cut_fires_.end() || fire->at != part.scheduled_at) {
+        fire = cut_fires_.insert(fire, {part.scheduled_at, {}, {}});
     }
-    if (!worst && is_whole) return Outcome::success;
-    return worst;
+    const auto parts = static_cast<std::size_t>(std::max(part.parts, part.part + 1));
+    if (fire->parts.size() < parts) fire->parts.resize(parts);
+    return std::to_address(fire);
+}
+
+void JobStatistics::forget_fires()
+{
+    std::size_t parts = 0;
+    for (const CutFire& fire : cut_fires_) parts += fire.parts.size();
+    while (cut_fires_.size() > most_fires_of_parts) {
+        const CutFire& oldest = cut_fires_.front();
+        const bool is_full = cut_fires_.size() > most_open_fires || parts > most_open_parts;
+        if (oldest.counted != Outcome::success && !is_full) return;
+        parts -= oldest.parts.size();
+        cut_forgotten_ = oldest.at;
+        cut_fires_.erase(cut_fires_.begin());
+    }
 }
 
 void JobStatistics::add_part(const EndedRun& run)
 {
-    auto fire = std::ranges::lower_bound(cut_fires_, run.scheduled_at, {}, &CutFire::at);
-    if (fire == cut_fires_.end() || fire->at != run.scheduled_at) {
-        const bool is_full = cut_fires_.size() >= most_cut_fires;
-        if (is_full && fire == cut_fires_.begin()) return;  // older than all of them
-        fire = cut_fires_.insert(fire, {run.scheduled_at, {}});
-        if (is_full) {
-            const auto place = fire - cut_fires_.begin();
-            fire = cut_fires_.erase(cut_fires_.begin()) + (place - 1);
-        }
+    CutFire* const fire = fire_of(run);
+    if (fire == nullptr) return;
+    std::optional<Outcome>& part = fire->parts[static_cast<std::size_t>(run.part)];
+    // A further attempt is made only of what has failed, and this one did not run.
+    const bool is_given_up = run.attempt > 1 && !did_run(run.outcome);
+    part = is_given_up ? part.value_or(Outcome::failed) : run.outcome;
+    const std::optional<Outcome> before = fire->counted;
+    const std::optional<Outcome> after = outcome_of_fire(fire->parts);
+    if (after && after != before) {
+        fire->counted = after;
+        if (before == Outcome::success) --successes_;  // a part was run again, and failed
+        EndedRun whole = run;
+        whole.outcome = *after;
+        // It is counted already.
+        whole.was_lost = before && did_run(*before);
+        add_fire(whole);
     }
-    const auto parts = static_cast<std::size_t>(std::max(run.parts, run.part + 1));
-    if (fire->parts.size() < parts) fire->parts.resize(parts);
-    const std::optional<Outcome> before = fire->outcome();
-    fire->parts[static_cast<std::size_t>(run.part)] = run.outcome;
-    const std::optional<Outcome> after = fire->outcome();
-    if (!after || after == before) return;
-    EndedRun whole = run;
-    whole.outcome = *after;
-    // It is counted already.
-    whole.was_lost = before && has_run(*before);
-    add_fire(whole);
+    forget_fires();
 }
 
 void JobStatistics::add_fire(const EndedRun& run)
 {
-    if (has_run(run.outcome) && !run.was_lost) ++runs_;
-    if (!has_run(run.outcome) && run.was_lost) --runs_;  // it was taken to have run, and had not
+    if (did_run(run.outcome) && !run.was_lost) ++runs_;
+    if (!did_run(run.outcome) && run.was_lost) --runs_;  // it was taken to have run, and had not
     if (run.outcome == Outcome::success) {
         ++successes_;
         last_success_at_ = std::max(last_success_at_.value_or(run.scheduled_at), run.scheduled_at);
@@ -260,7 +285,8 @@ std::string JobStatistics::to_text() const
     std::string text;
     text.reserve(1024);
     FieldWriter write(text);
-    write.text(cut_fires_.empty() ? format_of_statistics : format_with_parts);
+    const bool has_parts = !cut_fires_.empty();
+    write.text(has_parts ? format_with_parts : format_of_statistics);
     write.number(runs_);
     write.number(successes_);
     write.number(failures_in_row_);
@@ -273,14 +299,15 @@ std::string JobStatistics::to_text() const
     write.text(lateness_.to_text());
     write.text(output_.to_text());
     write.text(memory_.to_text());
-    if (!cut_fires_.empty()) write.number(std::ssize(cut_fires_));
+    if (has_parts) {
+        write.time(cut_forgotten_);
+        write.number(std::ssize(cut_fires_));
+    }
     for (const CutFire& fire : cut_fires_) {
         write.number(to_unix_millis(fire.at));
-        std::string parts;
-        for (const std::optional<Outcome>& part : fire.parts) {
-            parts += part ? static_cast<char>('0' + static_cast<int>(*part)) : not_ended;
-        }
-        write.text(parts);
+        std::string ends(1, letter_of(fire.counted));
+        for (const std::optional<Outcome>& part : fire.parts) ends += letter_of(part);
+        write.text(ends);
     }
     WallTime before{};
     for (const RunTick& tick : ticks_) {
@@ -314,19 +341,16 @@ std::optional<JobStatistics> JobStatistics::parse(std::string_view text)
     statistics.lateness_ = read.distribution(recent_runs);
     statistics.output_ = read.distribution(recent_runs);
     statistics.memory_ = read.distribution(recent_runs);
+    if (has_parts) statistics.cut_forgotten_ = read.time_or_none();
     const std::int64_t cut_fires = has_parts ? read.number() : 0;
-    if (cut_fires > static_cast<std::int64_t>(most_cut_fires)) return std::nullopt;
+    if (cut_fires > static_cast<std::int64_t>(most_open_fires)) return std::nullopt;
     for (std::int64_t i = 0; i < cut_fires && read.is_good(); ++i) {
         CutFire fire;
         fire.at = read.time();
-        for (const char part : read.text()) {
-            const int place = part - '0';
-            if (part != not_ended && (place < 0 || place >= std::ssize(outcome_words))) {
-                return std::nullopt;
-            }
-            auto& outcome = fire.parts.emplace_back();
-            if (part != not_ended) outcome = static_cast<Outcome>(place);
-        }
+        fire.parts = read.ends();
+        if (fire.parts.empty()) return std::nullopt;
+        fire.counted = fire.parts.front();
+        fire.parts.erase(fire.parts.begin());
         statistics.cut_fires_.push_back(std::move(fire));
     }
     std::int64_t before = 0;

@@ -25,11 +25,11 @@ struct RunTick {
     friend bool operator==(const RunTick&, const RunTick&) = default;
 };
 
-/// The past of one job in about a kilobyte, so that a list need not look into the ledger. Kept by
-/// adding each row of the ledger when it becomes final, in any order; the ledger may forget the
-/// row. A fire with several parts counts once, and has succeeded when all of them have; as long as
-/// some are under way and none has failed it does not count. How long they take, and the like, each
-/// of them says. Pure.
+/// The past of one job in about a kilobyte (three while many fires with several parts overlap), so
+/// that a list need not look into the ledger. Kept by adding each row of the ledger when it becomes
+/// final, in any order; the ledger may forget the row. A fire with several parts counts once, and
+/// has succeeded when all of them have; as long as some are under way and none has failed it does
+/// not count. How long they take, and the like, each of them says. Pure.
 class JobStatistics {
 public:
     static constexpr std::size_t most_ticks = 30;
@@ -72,13 +72,13 @@ private:
     struct CutFire {
         WallTime at{};
         std::vector<std::optional<Outcome>> parts;
+        std::optional<Outcome> counted;  ///< what it counts as until now
 
-        std::optional<Outcome> outcome() const;
         friend bool operator==(const CutFire&, const CutFire&) = default;
     };
-    /// Parts may be late, and overlap with later fires.
-    static constexpr std::size_t most_cut_fires = 4;
 
+    CutFire* fire_of(const EndedRun& part);
+    void forget_fires();
     void add_part(const EndedRun& run);
     void add_fire(const EndedRun& run);
     void add_measures(const EndedRun& run);
@@ -93,7 +93,8 @@ private:
     std::optional<WallTime> last_success_at_;
     std::optional<WallTime> last_at_;
     std::optional<Outcome> last_outcome_;
-    std::vector<CutFire> cut_fires_;  ///< the newest, oldest first
+    std::vector<CutFire> cut_fires_;         ///< the newest, oldest first
+    std::optional<WallTime> cut_forgotten_;  ///< when the newest was due that is not kept any more
     std::vector<RunTick> ticks_;
     Distribution use_time_{recent_runs};
     Distribution lateness_{recent_runs};

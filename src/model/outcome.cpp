@@ -39,6 +39,26 @@ std::optional<Outcome> outcome_of(RunState state, Cause cause)
     return std::nullopt;
 }
 
+std::optional<Outcome> outcome_of_fire(std::span<const std::optional<Outcome>> parts)
+{
+    std::optional<Outcome> worst;  // of those that ran
+    std::optional<Outcome> why;    // others did not
+    bool is_whole = true;
+    for (const std::optional<Outcome>& part : parts) {
+        if (!part) {
+            is_whole = false;
+        } else {
+            auto& greatest = did_run(*part) ? worst : why;
+            greatest = std::max(greatest.value_or(*part), *part);
+        }
+    }
+    const bool went_wrong = worst && *worst != Outcome::success;
+    if (went_wrong) return worst;
+    if (!is_whole) return std::nullopt;
+    if (worst && why) return Outcome::failed;
+    return worst ? worst : why;
+}
+
 std::optional<std::chrono::milliseconds> EndedRun::lateness() const
 {
     if (!started_at || attempt != 1) return std::nullopt;

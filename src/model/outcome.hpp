@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace peercron {
@@ -47,8 +48,29 @@ constexpr bool is_missed(Outcome outcome)
     return outcome == Outcome::missed || outcome == Outcome::lost;
 }
 
+/// The run was started, as far as is known.
+constexpr bool did_run(Outcome outcome)
+{
+    return outcome != Outcome::skipped && outcome != Outcome::missed;
+}
+
 /// Of a final state; nullopt for one that is not, and for `revoked`.
 std::optional<Outcome> outcome_of(RunState state, Cause cause);
+
+/// How a fire with several parts ended, from how each of them did (nullopt: it has not). Of those
+/// that ran the worst counts, also while others are under way; without one that went wrong, nothing
+/// is known until all have ended (nullopt). It has succeeded when all have: where some have and
+/// others did not run, it has failed. Where none ran, the greatest counts.
+std::optional<Outcome> outcome_of_fire(std::span<const std::optional<Outcome>> parts);
+
+/// Parts of a fire may be late, and overlap with those of later fires: what is kept of one job are
+/// its newest fires, so that all parts of a fire are seen together. Of those that have succeeded
+/// only these …
+inline constexpr std::size_t most_fires_of_parts = 4;
+/// … and of all no more than this, …
+inline constexpr std::size_t most_open_fires = 64;
+/// … with no more parts than this.
+inline constexpr std::size_t most_open_parts = 2048;
 
 /// What statistics need to know of a row of the ledger that became final.
 struct EndedRun {

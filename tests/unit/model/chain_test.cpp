@@ -95,6 +95,20 @@ TEST(RunRequest, SaysThatItIsWithoutItsChain)
     EXPECT_FALSE(parse_request("alice from 10.0.0.7").without_chain);
 }
 
+TEST(StateOfFire, IsThatOfTheWorstPartThatRan)
+{
+    using enum RunState;
+    const auto state = [](std::vector<RunState> parts) { return state_of_fire(parts, 3); };
+    EXPECT_EQ(state({success, success, success}), success);
+    EXPECT_EQ(state({success, timeout, failed}), failed);
+    EXPECT_EQ(state({lost, timeout, fenced}), timeout);
+    EXPECT_EQ(state({killed, skipped, lost}), lost);
+    EXPECT_EQ(state({success, killed, success}), killed);
+    EXPECT_EQ(state({success, skipped, success}), failed);
+    EXPECT_EQ(state({success, success}), failed) << "one was taken back";
+    EXPECT_EQ(state({skipped, skipped, revoked}), skipped);
+}
+
 TEST(ChainWords, SayWhenTheJobFires)
 {
     Job job;

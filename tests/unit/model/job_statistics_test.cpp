@@ -197,7 +197,80 @@ TEST(JobStatisticsTest, PartsOfOneFireMayEndAfterThoseOfTheNext)
     EXPECT_EQ(past.last_outcome(), Outcome::failed);
     EXPECT_EQ(JobStatistics::parse(past.to_text()), past);
     past.add(part(t0, 2, Outcome::success));
-    EXPECT_EQ(past.successes(), 1) << "too long ago to know the others";
+    EXPECT_EQ(past.successes(), 2);
+    EXPECT_EQ(past.runs(), 3);
+}
+
+TEST(JobStatisticsTest, PartsOfAFireThatIsForgottenAreNoFiresOfTheirOwn)
+{
+    JobStatistics past;
+    for (int fire = 0; fire < 5; ++fire) {
+        for (int number = 0; number < 3; ++number) {
+            past.add(part(t0 + fire * 1h, number, Outcome::success));
+        }
+    }
+    past = JobStatistics::parse(past.to_text()).value();
+    past.add(part(t0, 0, Outcome::failed, 2));
+    past.add(part(t0, 1, Outcome::failed, 2));
+    EXPECT_EQ(past.runs(), 5);
+    EXPECT_EQ(past.successes(), 5);
+    EXPECT_EQ(past.failures_in_row(), 0);
+}
+
+TEST(JobStatisticsTest, FiresOfWhichAPartNeverEndsAreKeptUpToALimit)
+{
+    JobStatistics past;
+    for (int fire = 0; fire < 200; ++fire) {
+        past.add(part(t0 + fire * 1h, 0, Outcome::success));
+        past.add(part(t0 + fire * 1h, 1, Outcome::success));
+    }
+    EXPECT_LT(past.to_text().size(), 2000U);
+    EXPECT_EQ(JobStatistics::parse(past.to_text()), past);
+    past.add(part(t0 + 1h, 2, Outcome::failed));
+    EXPECT_EQ(past.runs(), 0) << "too long ago to know the others";
+    past.add(part(t0 + 150h, 2, Outcome::success));
+    EXPECT_EQ(past.successes(), 1);
+}
+
+TEST(JobStatisticsTest, AFireOfWhichOnePartDidNotRunHasFailedWhenTheOthersHaveEnded)
+{
+    JobStatistics past;
+    past.add(part(t0, 1, Outcome::skipped));
+    EXPECT_EQ(past.last_outcome(), std::nullopt) << "the others are under way";
+    past.add(part(t0, 0, Outcome::success));
+    EXPECT_EQ(past.last_outcome(), std::nullopt);
+    past.add(part(t0, 2, Outcome::success));
+    EXPECT_EQ(past.last_outcome(), Outcome::failed);
+    EXPECT_EQ(past.runs(), 1);
+    EXPECT_EQ(past.failures_in_row(), 1);
+    for (int number = 0; number < 3; ++number) past.add(part(t0 + 1h, number, Outcome::skipped));
+    EXPECT_EQ(past.last_outcome(), Outcome::skipped) << "none of them ran";
+    EXPECT_EQ(past.runs(), 1);
+}
+
+TEST(JobStatisticsTest, APartThatIsRunAgainChangesItsFireAndAddsNone)
+{
+    JobStatistics past;
+    for (int number = 0; number < 3; ++number) past.add(part(t0, number, Outcome::success));
+    past.add(part(t0, 1, Outcome::failed, 2));
+    EXPECT_EQ(past.runs(), 1);
+    EXPECT_EQ(past.successes(), 0);
+    past = JobStatistics::parse(past.to_text()).value();
+    past.add(part(t0, 1, Outcome::success, 3));
+    EXPECT_EQ(past.runs(), 1);
+    EXPECT_EQ(past.successes(), 1);
+}
+
+TEST(JobStatisticsTest, AFireWhosePartIsTriedAgainWhileOthersAreUnderWayCountsOnce)
+{
+    JobStatistics past;
+    past.add(part(t0, 0, Outcome::failed));
+    past.add(part(t0, 0, Outcome::success, 2));
+    past.add(part(t0, 1, Outcome::success));
+    past.add(part(t0, 2, Outcome::success));
+    EXPECT_EQ(past.runs(), 1);
+    EXPECT_EQ(past.successes(), 1);
+    EXPECT_EQ(past.last_outcome(), Outcome::success);
 }
 
 TEST(JobStatisticsTest, IsReadBackFromItsText)
