@@ -66,9 +66,14 @@ WatchedJob read(std::string_view text)
     if (const auto* fires = object.if_contains("fires")) {
         for (const json::value& fire : fires->as_array()) {
             const json::array& pair = fire.as_array();
-            watched.fires.push_back(
-                {read_time(pair.at(0)), json::value_to<std::string>(pair.at(1))});
+            WatchedFire& kept = watched.fires.emplace_back();
+            kept.at = read_time(pair.at(0));
+            kept.parts = json::value_to<std::string>(pair.at(1));
+            if (pair.size() > 2) kept.odd = json::value_to<std::string>(pair.at(2));
         }
+    }
+    if (const auto* forgotten = object.if_contains("forgotten_fire")) {
+        watched.forgotten_fire = read_time(*forgotten);
     }
     watched.changes = read_times(object.at("changes"));
     if (const auto* since = object.if_contains("flapping_since")) {
@@ -106,10 +111,11 @@ std::string watch_text(const WatchedJob& watched)
     if (!watched.fires.empty()) {
         json::array fires;
         for (const WatchedFire& fire : watched.fires) {
-            fires.push_back(json::array{to_json(fire.at), fire.parts});
+            fires.push_back(json::array{to_json(fire.at), fire.parts, fire.odd});
         }
         object["fires"] = std::move(fires);
     }
+    if (watched.forgotten_fire) object["forgotten_fire"] = to_json(*watched.forgotten_fire);
     if (watched.flapping_since) object["flapping_since"] = to_json(*watched.flapping_since);
     return json::serialize(object);
 }

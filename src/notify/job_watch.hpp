@@ -27,7 +27,8 @@ struct Alarm {
 /// A fire with several parts, of which some have ended for good.
 struct WatchedFire {
     WallTime at{};
-    std::string parts;  ///< of each a letter, '-' for one that has not
+    std::string parts;     ///< how each ended: a letter, '-' for one that has not
+    std::string odd = {};  ///< what some of them were: 'l' late, 's' slow, 'f' fast
 
     friend bool operator==(const WatchedFire&, const WatchedFire&) = default;
 };
@@ -46,6 +47,7 @@ struct WatchedJob {
     std::optional<RunId> last_run;            ///< that was looked at, …
     RunState last_state = RunState::planned;  ///< … and how it had ended
     std::vector<WatchedFire> fires;           ///< the newest, oldest first
+    std::optional<WallTime> forgotten_fire;   ///< the newest that is not kept any more
     std::vector<WallTime> changes;            ///< of the last hour: notices about changes
     std::optional<WallTime> flapping_since;
 

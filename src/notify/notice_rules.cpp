@@ -2,6 +2,7 @@
 
 #include "model/job_zone.hpp"
 #include "model/missed.hpp"
+#include "model/outcome.hpp"
 #include "model/retry.hpp"
 #include "model/tags.hpp"
 #include "notify/flapping.hpp"
@@ -10,6 +11,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -94,34 +98,115 @@ Verdict verdict(const Job& job, const RunReport& run)
     return Verdict::nothing;
 }
 
-/// What the end of one of several parts says about the fire: that it is good when all are, and the
-/// first time that one is not, that it is not.
-Verdict verdict_of_fire(WatchedJob& watched, const RunId& part, Verdict says)
+// How a part ended, by Outcome; '-': it has not.
+constexpr std::string_view letters_of_parts = "sgknmftb";
+constexpr char is_open = '-';
+
+/// nullopt: none has gone wrong, and some are under way.
+std::optional<Outcome> outcome_of(const WatchedFire& fire)
 {
-    constexpr std::size_t most_fires = 4;  // parts may be late, and overlap with later fires
-    constexpr char open = '-';
-    constexpr char good = 'g';
-    constexpr char missed = 'm';
-    constexpr char bad = 'b';
-    if (says == Verdict::nothing) return says;
+    std::vector<std::optional<Outcome>> parts;
+    for (const char letter : fire.parts) {
+        auto& part = parts.emplace_back();
+        const std::size_t place = letters_of_parts.find(letter);
+        if (place != std::string_view::npos) part = static_cast<Outcome>(place);
+    }
+    return outcome_of_fire(parts);
+}
+
+/// nullptr: it is not kept any more, nor are the other parts.
+WatchedFire* fire_of(WatchedJob& watched, const RunId& part)
+{
+    if (watched.forgotten_fire && part.scheduled_at <= *watched.forgotten_fire) return nullptr;
     auto& fires = watched.fires;
     auto fire = std::ranges::lower_bound(fires, part.scheduled_at, {}, &WatchedFire::at);
     if (fire == fires.end() || fire->at != part.scheduled_at) {
         fire = fires.insert(fire, {part.scheduled_at, {}});
     }
-    std::string& parts = fire->parts;
     const auto number = static_cast<std::size_t>(part.part);
-    parts.resize(std::max({parts.size(), static_cast<std::size_t>(part.parts), number + 1}), open);
-    const auto has = [&parts](char letter) { return parts.find(letter) != std::string::npos; };
-    const bool was_bad = has(bad);
-    const bool was_missed = has(missed);
-    parts[number] = says == Verdict::good ? good : says == Verdict::bad ? bad : missed;
-    const bool is_good = parts.find_first_not_of(good) == std::string::npos;
-    if (fires.size() > most_fires) fires.erase(fires.begin());
-    if (is_good) return Verdict::good;
-    if (says == Verdict::bad && !was_bad) return Verdict::bad;
-    if (says == Verdict::missed && !was_bad && !was_missed) return Verdict::missed;
+    const auto parts = static_cast<std::size_t>(part.parts);
+    fire->parts.resize(std::max({fire->parts.size(), parts, number + 1}), is_open);
+    return std::to_address(fire);
+}
+
+void forget_fires(WatchedJob& watched)
+{
+    auto& fires = watched.fires;
+    std::size_t parts = 0;
+    for (const WatchedFire& fire : fires) parts += fire.parts.size();
+    while (fires.size() > most_fires_of_parts) {
+        const WatchedFire& oldest = fires.front();
+        const bool is_full = fires.size() > most_open_fires || parts > most_open_parts;
+        if (outcome_of(oldest) != Outcome::success && !is_full) return;
+        parts -= oldest.parts.size();
+        watched.forgotten_fire = oldest.at;
+        fires.erase(fires.begin());
+    }
+}
+
+/// What a part was, whose end says this about a job without parts.
+Outcome outcome_of_part(const RunReport& run, Verdict says)
+{
+    switch (says) {
+        case Verdict::good:
+            return Outcome::success;
+        case Verdict::bad:
+            return Outcome::failed;
+        case Verdict::missed:
+            return run.state == RunState::lost ? Outcome::lost : Outcome::missed;
+        case Verdict::nothing:
+            break;
+    }
+    return has_run(run.state) ? Outcome::killed : Outcome::skipped;
+}
+
+Verdict verdict_of_fire(Outcome outcome)
+{
+    switch (outcome) {
+        case Outcome::success:
+            return Verdict::good;
+        case Outcome::missed:
+        case Outcome::lost:
+            return Verdict::missed;
+        case Outcome::fenced:
+        case Outcome::timeout:
+        case Outcome::failed:
+            return Verdict::bad;
+        case Outcome::killed:  // by a person, see outcome_of_part()
+        case Outcome::skipped:
+            break;
+    }
     return Verdict::nothing;
+}
+
+/// What the end of one of several parts says about its fire.
+struct PartEnd {
+    WatchedFire* fire = nullptr;  ///< nullptr: it is not kept any more, or the part goes on
+    bool is_news = false;         ///< the part had not ended so before
+    bool is_last = false;         ///< no part is under way
+    Verdict says = Verdict::nothing;
+};
+
+/// A fire says how it ended as soon as outcome_of_fire() knows, and again when that gets worse, or
+/// when all parts are good after all.
+PartEnd note_part(WatchedJob& watched, const Job& job, const RunReport& run, Verdict of_run)
+{
+    PartEnd end;
+    const bool is_end = is_final(run.state) && run.state != RunState::revoked;
+    if (!is_end || goes_on(job, run)) return end;
+    end.fire = fire_of(watched, run.id);
+    if (end.fire == nullptr) return end;
+    const std::optional<Outcome> before = outcome_of(*end.fire);
+    char& letter = end.fire->parts[static_cast<std::size_t>(run.id.part)];
+    const auto outcome = static_cast<std::size_t>(outcome_of_part(run, of_run));
+    end.is_news = std::exchange(letter, letters_of_parts[outcome]) != letters_of_parts[outcome];
+    end.is_last = end.fire->parts.find(is_open) == std::string::npos;
+    const std::optional<Outcome> after = outcome_of(*end.fire);
+    if (!after) return end;
+    // A second part that goes wrong is not another failure.
+    const bool is_worse = !before || *after > *before;
+    if (is_worse || after == Outcome::success) end.says = verdict_of_fire(*after);
+    return end;
 }
 
 WallTime end_of(const LogRow& row)
@@ -373,11 +458,15 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     const bool was_lost = watched.last_run == run.id && watched.last_state == RunState::lost;
     watched.last_run = run.id;
     watched.last_state = run.state;
-    const WallTime at = was_lost ? std::max(end_of(row), watched.newest_end) : end_of(row);
+    const Verdict of_run = verdict(job, run);
+    PartEnd part;
+    if (run.id.parts > 1) part = note_part(watched, job, run, of_run);
+    const Verdict says = run.id.parts > 1 ? part.says : of_run;
+    // So is the end of a part, in whatever order those of its fire are told.
+    const bool is_news = was_lost || part.is_news;
+    const WallTime at = is_news ? std::max(end_of(row), watched.newest_end) : end_of(row);
     Look look(*this, job, watched, at);
     look.set_run(row);
-    const Verdict of_run = verdict(job, run);
-    const Verdict says = run.id.parts > 1 ? verdict_of_fire(watched, run.id, of_run) : of_run;
     // A daemon may fail after it was healthy: the run has failed, and the job is well.
     const bool is_given_up = run.reason.cause == Cause::start_limit;
     const bool is_failure = says == Verdict::good ? run.state != RunState::success
@@ -386,38 +475,45 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     if (is_failure) look.tell_run(NoticeKind::failed);
     if (run.state == RunState::lost) look.tell_run(NoticeKind::lost);
     if (run.state == RunState::skipped && run.id.attempt == 1) look.tell_run(NoticeKind::skipped);
-    if (of_run == Verdict::nothing || at < watched.newest_end) return look.take();
+    const bool says_nothing = of_run == Verdict::nothing && says == Verdict::nothing;
+    const bool is_forgotten = run.id.parts > 1 && part.fire == nullptr;
+    if (says_nothing || is_forgotten || at < watched.newest_end) {
+        forget_fires(watched);
+        return look.take();
+    }
     watched.newest_end = at;
 
-    const bool is_fire = run.id.attempt == 1 && row.requested_by.empty() && row.fires == 1;
-    if (is_fire && run.started_at) {
+    // Of a fire with several parts, one is enough; and it is over when none was so.
+    const auto judge = [&](NoticeKind kind, char letter, bool is_so, bool is_over) {
+        std::string* const odd = part.fire != nullptr ? &part.fire->odd : nullptr;
+        const bool was_so = odd != nullptr && odd->find(letter) != std::string::npos;
+        if (is_so) {
+            if (odd != nullptr && !was_so) *odd += letter;
+            look.raise(kind, was_so ? 0 : 1);
+            look.tell(kind);
+        } else if (is_over && !was_so && (odd == nullptr || part.is_last)) {
+            look.clear(kind);
+        }
+    };
+    const bool has_started = run.started_at && of_run != Verdict::nothing;
+    const bool is_first = run.id.attempt == 1;
+    const bool is_fire = row.requested_by.empty() && row.fires == 1;
+    if (is_fire && has_started && (is_first || part.fire != nullptr)) {
         const auto limit =
             inherited(job, &Job::late_after, &TagNotices::late_after, &NoticeDefaults::late_after);
-        if (*run.started_at - run.id.scheduled_at > limit) {
-            look.raise(NoticeKind::late, 1);
-            look.tell(NoticeKind::late);
-        } else {
-            look.clear(NoticeKind::late);
-        }
+        const WallTime due = row.retry_at.value_or(run.id.scheduled_at);
+        judge(NoticeKind::late, 'l', is_first && *run.started_at - due > limit, true);
     }
     const auto slow_after = slow_limit(job, usual);
-    if (slow_after && run.started_at) {
-        if (run.use_time > *slow_after) {
-            look.raise(NoticeKind::slow, 1);
-            look.tell(NoticeKind::slow);
-        } else if (of_run == Verdict::good) {
-            look.clear(NoticeKind::slow);
-        }
+    if (slow_after && has_started) {
+        judge(NoticeKind::slow, 's', run.use_time > *slow_after, says == Verdict::good);
     }
     const bool has_usual = usual.fast_before && job.kind != JobKind::daemon;
-    if (has_usual && run.state == RunState::success && run.started_at) {
-        if (run.use_time < *usual.fast_before) {
-            look.raise(NoticeKind::fast, 1);
-            look.tell(NoticeKind::fast);
-        } else {
-            look.clear(NoticeKind::fast);
-        }
+    if (has_usual && has_started && run.state == RunState::success) {
+        const bool is_whole = part.fire == nullptr || says == Verdict::good;
+        judge(NoticeKind::fast, 'f', run.use_time < *usual.fast_before, is_whole);
     }
+    forget_fires(watched);
     if (says == Verdict::good) {
         watched.last_success = at;
         look.clear(NoticeKind::failing);
@@ -522,10 +618,10 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
         note(watched.alarm(NoticeKind::silent) ? now + longest_wait : *from);
     }
     if (watched.flapping_since) note(watched.changes.back() + change_window);
-    if (every(job) > 0s) {
-        for (const std::optional<Alarm>& alarm : watched.alarms) {
-            if (alarm && alarm->told_at) note(*alarm->told_at + every(job));
-        }
+    // Without reminders there may be some by then: somebody may change the job.
+    for (const std::optional<Alarm>& alarm : watched.alarms) {
+        if (!alarm || !alarm->told_at) continue;
+        note(every(job) > 0s ? *alarm->told_at + every(job) : now + longest_wait);
     }
     return due;
 }

@@ -54,6 +54,8 @@ LogRow not_after(WallTime now, LogRow row);
 ///   no end that anybody is told.
 /// - A fire has failed when its last attempt has. Runs that were skipped because somebody wanted it
 ///   so, or were ended by a person, say nothing about the job.
+/// - A fire with several parts is good or has failed as a whole (outcome_of_fire()), in whatever
+///   order their ends are told. It is slow, late or fast when one of them is.
 /// - A daemon fails when it ends by itself before Job::healthy_after; an end because of its node,
 /// its
 ///   job, its window or a person says nothing about it. When it is given up it is failing at once,

@@ -46,6 +46,16 @@ protected:
         return row;
     }
 
+    /// Of a fire of three.
+    static LogRow part(WallTime at, std::int32_t number, RunState state)
+    {
+        LogRow of_part = row(at, state);
+        of_part.id += 100 * number;
+        of_part.run.id.part = number;
+        of_part.run.id.parts = 3;
+        return of_part;
+    }
+
     static LogRow skipped(WallTime at, Cause cause, std::int32_t attempt = 1)
     {
         LogRow skip = row(at, RunState::skipped, attempt);
@@ -88,13 +98,6 @@ TEST_F(NoticeRulesTest, OneNoticeWhenItBeginsToFailAndOneWhenItIsWellAgain)
 
 TEST_F(NoticeRulesTest, AFireWithSeveralPartsFailsOnceAndIsWellWhenAllAre)
 {
-    const auto part = [](WallTime at, std::int32_t number, RunState state) {
-        LogRow of_part = row(at, state);
-        of_part.id += 100 * number;
-        of_part.run.id.part = number;
-        of_part.run.id.parts = 3;
-        return of_part;
-    };
     EXPECT_THAT(told(part(noon, 0, RunState::success)), IsEmpty());
     EXPECT_THAT(told(part(noon, 1, RunState::failed)), ElementsAre(NoticeKind::failing));
     EXPECT_THAT(told(part(noon, 2, RunState::failed)), IsEmpty());
@@ -104,6 +107,119 @@ TEST_F(NoticeRulesTest, AFireWithSeveralPartsFailsOnceAndIsWellWhenAllAre)
     EXPECT_THAT(told(part(noon + 1min, 2, RunState::success)), IsEmpty());
     watched_ = read_watch(watch_text(watched_), noon);
     EXPECT_THAT(told(part(noon + 1min, 1, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, TheEndsOfPartsMayBeToldInAnyOrder)
+{
+    const auto ends = [&](WallTime at, std::int32_t number, RunState state, WallTime end) {
+        LogRow of_part = part(at, number, state);
+        of_part.run.ended_at = end;
+        return told(of_part);
+    };
+    EXPECT_THAT(ends(noon, 1, RunState::success, noon + 5200ms), IsEmpty());
+    EXPECT_THAT(ends(noon, 2, RunState::success, noon + 5200ms), IsEmpty());
+    EXPECT_THAT(ends(noon, 0, RunState::failed, noon + 5100ms), ElementsAre(NoticeKind::failing));
+    const WallTime next = noon + 1min;
+    EXPECT_THAT(ends(next, 1, RunState::success, next + 5200ms), IsEmpty());
+    EXPECT_THAT(ends(next, 0, RunState::success, next + 5100ms), IsEmpty());
+    EXPECT_THAT(ends(next, 2, RunState::success, next + 5s), ElementsAre(NoticeKind::recovered));
+    EXPECT_EQ(watched_.last_success, next + 5200ms);
+}
+
+TEST_F(NoticeRulesTest, TheTruthAboutAPartThatWasLostIsNewsWhateverEndedSince)
+{
+    EXPECT_THAT(told(part(noon, 0, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(part(noon, 1, RunState::lost)), ElementsAre(NoticeKind::missed));
+    LogRow last = part(noon, 2, RunState::success);
+    last.run.ended_at = noon + 30s;
+    EXPECT_THAT(told(last), IsEmpty());
+    EXPECT_THAT(told(part(noon, 1, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, AFireOfWhichOnePartDidNotRunHasFailedWhenTheOthersHaveEnded)
+{
+    const auto skip = [](WallTime at, std::int32_t number) {
+        LogRow of_part = part(at, number, RunState::skipped);
+        of_part.run.reason.cause = Cause::mutex;
+        return of_part;
+    };
+    EXPECT_THAT(told(part(noon, 0, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(skip(noon, 1)), IsEmpty());
+    EXPECT_THAT(told(part(noon, 2, RunState::success)), ElementsAre(NoticeKind::failing));
+    // Also when that is what ends the fire.
+    EXPECT_THAT(told(part(noon + 1min, 0, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(part(noon + 1min, 2, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(skip(noon + 1min, 1)), IsEmpty());
+    EXPECT_EQ(watched_.alarm(NoticeKind::failing)->count, 2);
+    for (int number = 0; number < 3; ++number) {
+        EXPECT_THAT(told(skip(noon + 2min, number)), IsEmpty()) << "somebody wanted it so";
+    }
+    EXPECT_EQ(watched_.alarm(NoticeKind::failing)->count, 2);
+}
+
+TEST_F(NoticeRulesTest, AFireIsSlowWhenAPartIsAndNotWhenNoneIs)
+{
+    job_.notify_on = {"slow", "recovered"};
+    job_.slow_after = 60s;
+    const auto ends = [&](WallTime at, std::int32_t number, std::chrono::seconds use_time) {
+        LogRow of_part = part(at, number, RunState::success);
+        of_part.run.use_time = use_time;
+        of_part.run.ended_at = at + use_time;
+        return told(of_part);
+    };
+    EXPECT_THAT(ends(noon, 0, 10s), IsEmpty());
+    EXPECT_THAT(ends(noon, 1, 90s), ElementsAre(NoticeKind::slow));
+    EXPECT_THAT(ends(noon, 2, 95s), IsEmpty());
+    EXPECT_EQ(watched_.alarm(NoticeKind::slow)->count, 1);
+    EXPECT_THAT(ends(noon + 5min, 0, 10s), IsEmpty());
+    EXPECT_THAT(ends(noon + 5min, 1, 90s), IsEmpty());
+    watched_ = read_watch(watch_text(watched_), noon);
+    EXPECT_THAT(ends(noon + 5min, 2, 91s), IsEmpty());
+    EXPECT_THAT(ends(noon + 10min, 0, 10s), IsEmpty());
+    EXPECT_THAT(ends(noon + 10min, 1, 10s), IsEmpty());
+    EXPECT_THAT(ends(noon + 10min, 2, 10s), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, FiresWhosePartsOverlapWithManyLaterOnesAreStillJudged)
+{
+    for (int fire = 0; fire < 20; ++fire) {
+        EXPECT_THAT(told(part(noon + fire * 1min, 0, RunState::success)), IsEmpty());
+    }
+    watched_ = read_watch(watch_text(watched_), noon);
+    EXPECT_THAT(told(part(noon, 1, RunState::failed)), ElementsAre(NoticeKind::failing));
+    EXPECT_THAT(told(part(noon + 1min, 1, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(part(noon + 1min, 2, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, PartsOfAFireThatIsForgottenSayNothing)
+{
+    for (int fire = 0; fire < 5; ++fire) {
+        for (int number = 0; number < 3; ++number) {
+            told(part(noon + fire * 1min, number, RunState::success));
+        }
+    }
+    watched_ = read_watch(watch_text(watched_), noon);
+    LogRow again = part(noon, 1, RunState::failed);
+    again.run.id.attempt = 2;
+    again.run.ended_at = noon + 1h;
+    EXPECT_THAT(told(again), IsEmpty());
+    EXPECT_FALSE(watched_.alarm(NoticeKind::failing));
+}
+
+TEST_F(NoticeRulesTest, AFireThatWaitedForItsJitterOrForAnotherJobIsNotLateByThat)
+{
+    job_.notify_on = {"late"};
+    job_.late_after = 30s;
+    LogRow run = row(noon, RunState::success);
+    run.retry_at = noon + 10min;
+    run.run.started_at = noon + 10min + 30s;
+    run.run.ended_at = noon + 11min;
+    EXPECT_THAT(told(run), IsEmpty());
+    run = row(noon + 1h, RunState::success);
+    run.retry_at = noon + 70min;
+    run.run.started_at = noon + 70min + 31s;
+    run.run.ended_at = noon + 71min;
+    EXPECT_THAT(told(run), ElementsAre(NoticeKind::late));
 }
 
 TEST_F(NoticeRulesTest, TheSameRunAgainTellsNothingNew)
@@ -195,6 +311,14 @@ TEST_F(NoticeRulesTest, AStoppedJobIsSilent)
     EXPECT_THAT(told(row(noon + 1min, RunState::success)), IsEmpty());
     EXPECT_THAT(passed(noon + 1h), IsEmpty());
     EXPECT_FALSE(rules_.due(job_, watched_, noon));
+}
+
+TEST_F(NoticeRulesTest, AnAlarmWithoutRemindersIsLookedAtBecauseThereMayBeSomeByThen)
+{
+    EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
+    EXPECT_EQ(rules_.due(job_, watched_, noon + 1min), noon + 1min + 1h);
+    job_.notify_every = 30min;
+    EXPECT_THAT(passed(noon + 1h), ElementsAre(NoticeKind::failing));
 }
 
 TEST_F(NoticeRulesTest, WhatTheWordsDoNotNameIsNotTold)
