@@ -16,8 +16,7 @@ bool counts(RunState before, RunState reported, GivesWay rule)
 
 void add(EndedFire& fire, KeptPast& past)
 {
-    const bool ran = fire.run.outcome != Outcome::skipped && fire.run.outcome != Outcome::missed;
-    if (ran && !past.is_daemon) {
+    if (did_run(fire.run.outcome) && !past.is_daemon) {
         const UsualRun usual = past.is_made ? UsualRun() : usual_run_of(past.statistics);
         fire.oddities = oddities_of(fire.run, usual, past.slow_after);
         past.oddities = fire.oddities;
@@ -81,6 +80,16 @@ std::optional<EndedFire> ended_fire(const LogRow& row)
     auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open, row.retry_at);
     if (fire) fire->run.fires = row.fires;
     return fire;
+}
+
+std::size_t rows_for_statistics(std::span<const LogRow> newest)
+{
+    constexpr std::size_t least_fires = 10;
+    std::size_t parts = 1;
+    for (const LogRow& row : newest) {
+        parts = std::max(parts, static_cast<std::size_t>(row.run.id.parts));
+    }
+    return std::max(rows_of_statistics, least_fires * parts);
 }
 
 JobStatistics statistics_of(std::span<const LogRow> rows)

@@ -78,8 +78,11 @@ std::optional<EndedFire> ended_fire(const LogRow& row);
 /// Made from a job's rows, newest first.
 JobStatistics statistics_of(std::span<const LogRow> rows);
 
-/// How many of a job's newest rows that takes.
+/// How many of a job's newest rows that takes, unless its fires have many parts.
 inline constexpr std::size_t rows_of_statistics = 100;
+
+/// How many it takes of a job of which these are the newest rows: some whole fires, at least.
+std::size_t rows_for_statistics(std::span<const LogRow> newest);
 
 /// How many rows one transaction reads for that. Where the statistics of all jobs are to be made,
 /// which is so after some upgrades, the first step would hold up planning for long. The turn of the

@@ -207,12 +207,18 @@ std::vector<std::string> oddity_statements(std::span<const EndedFire> fires)
 
 std::vector<LogRow> read_newest_ends(MysqlConnection& connection, JobId job)
 {
-    return read_log_rows_without_output(
-        connection,
-        fmt::format("FORCE INDEX (by_run) WHERE cron_id = {} AND scheduled_at IS NOT NULL"
-                    " AND state NOT IN ('planned', 'running', 'revoked')"
-                    " ORDER BY scheduled_at DESC, attempt DESC LIMIT {}",
-                    job, rows_of_statistics));
+    const auto read = [&](std::size_t most) {
+        return read_log_rows_without_output(
+            connection,
+            fmt::format("FORCE INDEX (by_run) WHERE cron_id = {} AND scheduled_at IS NOT NULL"
+                        " AND state NOT IN ('planned', 'running', 'revoked')"
+                        " ORDER BY scheduled_at DESC, attempt DESC LIMIT {}",
+                        job, most));
+    };
+    std::vector<LogRow> ends = read(rows_of_statistics);
+    const std::size_t most = rows_for_statistics(ends);
+    if (ends.size() == rows_of_statistics && most > ends.size()) ends = read(most);
+    return ends;
 }
 
 }  // namespace peercron

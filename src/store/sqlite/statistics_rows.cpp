@@ -123,15 +123,21 @@ void add_to_statistics(SqliteConnection& connection, std::span<EndedFire> fires)
 
 std::vector<LogRow> read_newest_ends(SqliteConnection& connection, JobId job)
 {
-    SqliteStatement& rows =
-        connection
-            .cached(select_rows_without_output(
-                "INDEXED BY log_by_run WHERE cron_id = ? AND scheduled_at IS NOT NULL"
-                " AND state NOT IN ('planned', 'running', 'revoked')"
-                " ORDER BY scheduled_at DESC, attempt DESC LIMIT ?"))
-            .bind(job)
-            .bind(static_cast<std::int64_t>(rows_of_statistics));
-    return read_log_rows_without_output(rows);
+    const auto read = [&](std::size_t most) {
+        SqliteStatement& rows =
+            connection
+                .cached(select_rows_without_output(
+                    "INDEXED BY log_by_run WHERE cron_id = ? AND scheduled_at IS NOT NULL"
+                    " AND state NOT IN ('planned', 'running', 'revoked')"
+                    " ORDER BY scheduled_at DESC, attempt DESC LIMIT ?"))
+                .bind(job)
+                .bind(static_cast<std::int64_t>(most));
+        return read_log_rows_without_output(rows);
+    };
+    std::vector<LogRow> ends = read(rows_of_statistics);
+    const std::size_t most = rows_for_statistics(ends);
+    if (ends.size() == rows_of_statistics && most > ends.size()) ends = read(most);
+    return ends;
 }
 
 }  // namespace peercron
