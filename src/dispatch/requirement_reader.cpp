@@ -33,22 +33,23 @@ RequiredAttempt attempt_of(const LogRow& row)
     attempt.exit_code = row.run.exit_code;
     attempt.ended_at = row.run.ended_at;
     attempt.rehearsal = row.run.rehearsal || is_rehearsal(row.requested_by);
+    attempt.gap_end = row.gap_end;
     return attempt;
 }
 
 std::optional<RequiredAttempt> read_last_fire(Store& store, JobId job,
                                               std::optional<WallTime> since, WallTime until)
 {
-    for (std::size_t limit = few_rows; limit <= most_rows_of_job; limit *= 10) {
+    for (std::size_t limit = few_rows;; limit = std::min(limit * 10, most_rows_of_job)) {
         std::vector<RequiredAttempt> rows;
         for (const LogRow& row : store.job_rows_before(job, until + 1ms, limit)) {
             rows.push_back(attempt_of(row));
         }
-        const bool is_all = rows.size() < limit || (since && rows.back().id.scheduled_at <= *since);
+        const bool is_all = rows.size() < limit || limit == most_rows_of_job ||
+                            (since && rows.back().id.scheduled_at <= *since);
         auto last = last_fire(rows, since, until);
         if (last || is_all) return last;
     }
-    return std::nullopt;
 }
 
 /// On the store's thread.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 namespace peercron {
 namespace {
@@ -18,6 +19,13 @@ bool says_how(const RequiredAttempt& row)
 {
     if (row.rehearsal || row.state == RunState::revoked) return false;
     return row.id.attempt == 1 || row.state != RunState::skipped;
+}
+
+/// When the last fire of the row was due that was due by `until`.
+WallTime moment_of(const RequiredAttempt& row, WallTime until)
+{
+    if (!row.gap_end) return row.id.scheduled_at;
+    return std::max(row.id.scheduled_at, std::min(*row.gap_end, until));
 }
 
 std::string_view how_it_failed(RunState state)
@@ -44,14 +52,14 @@ std::string_view how_it_failed(RunState state)
 std::optional<RequiredAttempt> last_fire(std::span<const RequiredAttempt> rows,
                                          std::optional<WallTime> since, WallTime until)
 {
+    const auto newness = [until](const RequiredAttempt& row) {
+        return std::tuple(moment_of(row, until), row.id.scheduled_at, row.id.attempt);
+    };
     const RequiredAttempt* last = nullptr;
     for (const RequiredAttempt& row : rows) {
-        const WallTime fire = row.id.scheduled_at;
-        if (!says_how(row) || fire > until || (since && fire <= *since)) continue;
-        if (last == nullptr || fire > last->id.scheduled_at ||
-            (fire == last->id.scheduled_at && row.id.attempt > last->id.attempt)) {
-            last = &row;
-        }
+        if (!says_how(row) || row.id.scheduled_at > until) continue;
+        if (since && moment_of(row, until) <= *since) continue;
+        if (last == nullptr || newness(row) > newness(*last)) last = &row;
     }
     if (last == nullptr) return std::nullopt;
     return *last;
@@ -97,8 +105,9 @@ std::optional<std::string> why_not(const RequiredJob& job, const RequiredTimes& 
         if (ended_at <= at) return std::nullopt;
         return fmt::format("{} succeeded only at {}", job.name, when(ended_at));
     }
-    std::string text = fmt::format("{} {} at {}", job.name, how_it_failed(last.state),
-                                   when(last.state == RunState::skipped ? fire : ended_at));
+    std::string text =
+        fmt::format("{} {} at {}", job.name, how_it_failed(last.state),
+                    when(last.state == RunState::skipped ? moment_of(last, at) : ended_at));
     if (last.exit_code) text += fmt::format(", exit code {}", *last.exit_code);
     if (last.cause != Cause::none) text += fmt::format(" ({})", to_string(last.cause));
     return text;

@@ -31,6 +31,8 @@ struct RequiredAttempt {
     std::optional<int> exit_code;
     std::optional<WallTime> ended_at;
     bool rehearsal = false;
+    /// Of a row for several fires that did not run: when the last of them was due.
+    std::optional<WallTime> gap_end = {};
 
     friend bool operator==(const RequiredAttempt&, const RequiredAttempt&) = default;
 };
@@ -38,7 +40,8 @@ struct RequiredAttempt {
 /// The attempt of those rows that says how the job's last fire of `since` < scheduled time <=
 /// `until` ended, or that it has not: the newest one of that fire. What was taken back, or is a
 /// rehearsal, is no fire; a further attempt that did not run leaves it with how the one before
-/// ended. nullopt: there is none.
+/// ended. A row for several fires counts at the last of them, or at `until`, if that is earlier.
+/// nullopt: there is none.
 /// @param since not set: since ever.
 std::optional<RequiredAttempt> last_fire(std::span<const RequiredAttempt> rows,
                                          std::optional<WallTime> since, WallTime until);

@@ -178,6 +178,24 @@ TEST_F(RequiresTest, RetriesAndWhatATakeBackLeftDecide)
     EXPECT_EQ(judge({good, rehearsal}).answer, RequiredAnswer::runs);
 }
 
+TEST_F(RequiresTest, ARowOfSeveralFiresCountsAtItsLast)
+{
+    RequiredAttempt gap = attempt(7h + 10min, RunState::skipped);
+    gap.gap_end = midnight + 7h + 50min;
+    const auto by_hand = attempt(7h + 30min + 1ms, RunState::success);
+    EXPECT_EQ(judge({by_hand, gap}).why.detail, "extract was skipped at 470 min");
+    EXPECT_EQ(judge({attempt(7h + 55min, RunState::success), gap}).answer, RequiredAnswer::runs);
+
+    gap.id.scheduled_at = midnight + 6h;
+    EXPECT_EQ(judge({by_hand, gap}).answer, RequiredAnswer::skipped) << "it began before 7:00";
+    gap.gap_end = midnight + 7h;
+    EXPECT_EQ(judge({gap}).why.detail, "extract has not fired since 420 min");
+    gap.gap_end = midnight + 9h;
+    EXPECT_EQ(judge({by_hand, gap}).why.detail, "extract was skipped at 480 min");
+    gap.id.scheduled_at = midnight + 8h + 1s;
+    EXPECT_EQ(judge({by_hand, gap}).answer, RequiredAnswer::runs) << "it is still to come";
+}
+
 TEST_F(RequiresTest, EachEndHasItsWords)
 {
     const auto words = [this](RunState state, Cause cause = Cause::none) {
