@@ -1,5 +1,6 @@
 #include "dispatch/redelivery.hpp"
 
+#include "model/jitter.hpp"
 #include "model/retry.hpp"
 
 #include <algorithm>
@@ -11,6 +12,14 @@ namespace {
 /// A fire that ends its node each time is not given to all of them for ever; but its job may allow
 /// more.
 constexpr std::int32_t most_attempts = 5;
+
+/// The last moment at which the fire may have been due to start. Where its next fire ends it, what
+/// it waits for does not count.
+WallTime latest_start(const Job& job, WallTime fire)
+{
+    if (job.misfire_window == until_next) return fire;
+    return delayed_start(job, fire).value_or(fire) + job.requires_wait;
+}
 
 }  // namespace
 
@@ -33,7 +42,8 @@ std::optional<RunId> Redelivery::next_attempt(const RunId& id, WallTime now) con
     if (id.attempt >= std::max(most_attempts, last_attempt(planned->job))) return std::nullopt;
     // After others it may have been due much later than at its scheduled time.
     const bool has_own_time = !planned->is_chained();
-    if (has_own_time && misfires_.is_too_late(*planned, id.scheduled_at, now)) return std::nullopt;
+    const WallTime due = latest_start(planned->job, id.scheduled_at);
+    if (has_own_time && misfires_.is_too_late(*planned, due, now)) return std::nullopt;
     return peercron::next_attempt(id);
 }
 

@@ -1,5 +1,7 @@
 #include "dispatch/redelivery.hpp"
 
+#include "model/jitter.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -72,6 +74,33 @@ TEST_F(RedeliveryTest, NothingRunsAgainAfterTheMisfireWindow)
 {
     EXPECT_EQ(redelivery_.next_attempt(run(1), midnight + 60s), run(1, 2));
     EXPECT_EQ(redelivery_.next_attempt(run(1), midnight + 61s), std::nullopt);
+}
+
+TEST_F(RedeliveryTest, TheWindowCountsFromWhenTheFireMayHaveStartedAtTheLatest)
+{
+    Job job = jobs_.find(1)->job;
+    job.required = {"extract"};
+    job.requires_wait = 10min;
+    jobs_.put(job, midnight - 1h);
+    EXPECT_EQ(redelivery_.next_attempt(run(1), midnight + 10min + 60s), run(1, 2));
+    EXPECT_EQ(redelivery_.next_attempt(run(1), midnight + 10min + 61s), std::nullopt);
+
+    job.jitter = 1h;
+    jobs_.put(job, midnight - 1h);
+    const WallTime latest = midnight + start_offset(1, 1h, midnight) + 10min + 60s;
+    EXPECT_EQ(redelivery_.next_attempt(run(1), latest), run(1, 2));
+    EXPECT_EQ(redelivery_.next_attempt(run(1), latest + 1ms), std::nullopt);
+}
+
+TEST_F(RedeliveryTest, WhereTheNextFireEndsAFireItsWaitDoesNotCount)
+{
+    Job job = jobs_.find(1)->job;
+    job.misfire_window = until_next;
+    job.required = {"extract"};
+    job.requires_wait = 10min;
+    jobs_.put(job, midnight - 1h);
+    EXPECT_EQ(redelivery_.next_attempt(run(1), midnight + 59s), run(1, 2));
+    EXPECT_EQ(redelivery_.next_attempt(run(1), midnight + 60s), std::nullopt);
 }
 
 TEST_F(RedeliveryTest, TheRunsAreTakenOnceWithThoseWhoHadAskedForThem)

@@ -432,6 +432,30 @@ TEST_F(TermRequiresTest, ALateFireIsAskedOnlyWhenAllThatWasDueIsPlanned)
     EXPECT_EQ(questions[0].until, midnight + 60s) << "what came later does not count";
 }
 
+TEST_F(TermRequiresTest, AFireThatHasWaitedAndIsLostRunsAgain)
+{
+    report_.requires_wait = 30s;
+    report_.misfire_window = 5s;
+    report_.delivery = Delivery::at_least_once;
+    start();
+    step();
+    step_at(60s);
+    answer(std::nullopt);
+    step_at(68s);
+    answer(std::nullopt);
+    step_at(75s);
+    RequiredAttempt late = attempt(RunState::success);
+    late.ended_at = midnight + 74s;
+    answer(late);
+    step();
+    const RunId run = fire(report_job, 60s);
+    ASSERT_TRUE(is_ordered(run));
+    report(alpha, run, RunState::running);
+    step_at(80s);
+    report(alpha, run, RunState::fenced);
+    EXPECT_EQ(row_of(step(), report_job).id, next_attempt(run));
+}
+
 TEST_F(TermRequiresTest, AFurtherAttemptIsNotAskedAgain)
 {
     report_.retries = 1;
