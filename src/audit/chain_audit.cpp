@@ -30,6 +30,17 @@ bool is_of_chain(const LedgerEntry& row)
     return row.id.attempt == 1 && row.requested && row.retry_at;
 }
 
+/// Of each part of a fire, which is these rows.
+std::vector<LedgerEntry> first_attempts(std::span<const LedgerEntry> rows)
+{
+    std::vector<LedgerEntry> first;
+    std::set<std::int32_t> parts;
+    for (const LedgerEntry& row : rows) {
+        if (parts.insert(row.id.part).second) first.push_back(row);
+    }
+    return first;
+}
+
 bool is_by_hand(WallTime at)
 {
     return at.time_since_epoch() % 1s != 0ms;
@@ -72,7 +83,7 @@ void ChainAudit::judge(WallTime from, WallTime to,
         }
         if (ends.size() < parents.size()) ends.clear();
         const auto rows = rows_at(own, at);
-        judge_fire(at, ends, rows.empty() ? nullptr : &rows.front());
+        judge_fire(at, ends, first_attempts(rows));
         judge_parts(rows);
     }
 }
@@ -140,16 +151,19 @@ bool ChainAudit::near_change(WallTime time) const
     });
 }
 
-void ChainAudit::judge_fire(WallTime at, std::span<const End> ends, const LedgerEntry* own)
+/// @param own the first attempt of each of its parts.
+void ChainAudit::judge_fire(WallTime at, std::span<const End> ends,
+                            std::span<const LedgerEntry> own)
 {
     const RunId run{job_, at, 1};
     if (ends.empty()) {
         const Version* const version = version_at(at);
         const bool is_known = version != nullptr && version->job &&
                               version->job->run_after == parents_ && !near_change(at);
-        if (own == nullptr) return;
+        if (own.empty()) return;
         if (is_known) {
-            add(FindingKind::extra, run, own, "not all jobs that it runs after fired then");
+            add(FindingKind::extra, run, &own.front(),
+                "not all jobs that it runs after fired then");
         } else {
             ++report_.unjudged_rows;
         }
@@ -171,16 +185,17 @@ void ChainAudit::judge_fire(WallTime at, std::span<const End> ends, const Ledger
         return;
     }
     const bool is_enabled = version->job && !version->job->stop;
-    if (own != nullptr) {
-        if (!is_enabled) {
-            ++report_.unjudged_rows;  // when it was taken back, the row says so
-        } else if (!is_over && has_started(own->state, own->started_at)) {
-            add(FindingKind::extra, run, own,
-                "it started before the jobs were over that it runs "
-                "after");
-        } else if (is_over) {
-            ++report_.due;
-            judge_row(*own, ends, over, *version->job);
+    if (!own.empty()) {
+        if (is_enabled && is_over) ++report_.due;
+        for (const LedgerEntry& row : own) {
+            if (!is_enabled) {
+                ++report_.unjudged_rows;  // when it was taken back, the row says so
+            } else if (is_over) {
+                judge_row(row, ends, over, *version->job);
+            } else if (has_started(row.state, row.started_at)) {
+                add(FindingKind::extra, row.id, &row,
+                    "it started before the jobs were over that it runs after");
+            }
         }
         return;
     }

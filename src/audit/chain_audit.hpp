@@ -16,8 +16,8 @@
 namespace peercron {
 
 /// The audit of the fires that a job has after others (model/chain.hpp): each time that all of them
-/// have fired and are over, it has one row, which ran, or was skipped, as they ended. Recomputes it
-/// from the rows of all of them. Pure.
+/// have fired and are over, it has one row, which ran, or was skipped, as they ended; with shards
+/// one of each part. Recomputes it from the rows of all of them. Pure.
 ///
 /// One that the job's calendars exclude is skipped, however they ended.
 ///
@@ -61,7 +61,7 @@ private:
     static std::optional<End> end_of(std::span<const LedgerEntry> attempts);
     const Version* version_at(WallTime time) const;
     bool near_change(WallTime time) const;
-    void judge_fire(WallTime at, std::span<const End> ends, const LedgerEntry* own);
+    void judge_fire(WallTime at, std::span<const End> ends, std::span<const LedgerEntry> own);
     void judge_row(const LedgerEntry& row, std::span<const End> ends, WallTime over,
                    const Job& job);
     void judge_parts(std::span<const LedgerEntry> rows);

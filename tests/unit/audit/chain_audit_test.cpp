@@ -147,6 +147,23 @@ TEST_F(ChainAuditTest, AChildThatWasSkippedAgainstItsWishIsMissing)
     EXPECT_THAT(found(), ElementsAre(HasSubstr("missing: it was skipped although")));
 }
 
+TEST_F(ChainAuditTest, EachPartOfAFireIsJudged)
+{
+    parents(1min, RunState::success, RunState::failed);
+    child(1min, RunState::skipped);
+    child(1min, RunState::success);
+    parents(2min, RunState::success, RunState::running);
+    child(2min, RunState::planned);
+    child(2min, RunState::running);
+    for (std::size_t i = 0; i < own_.size(); ++i) {
+        own_[i].id.part = static_cast<std::int32_t>(i % 2);
+        own_[i].id.parts = 2;
+    }
+    EXPECT_THAT(found(), ElementsAre(HasSubstr("extra: it ran although"),
+                                     HasSubstr("extra: it started before")));
+    EXPECT_EQ(report_.due, 1) << "two parts are one fire";
+}
+
 TEST_F(ChainAuditTest, AFireThatItsParentsDidNotHaveIsExtra)
 {
     parents_[0].push_back(row(1, 1min, RunState::success));
