@@ -21,33 +21,45 @@ constexpr std::size_t rows_per_page = 5000;
 /// Of fires that have no row, in one step: some 10 ms.
 constexpr std::size_t fires_per_step = 50'000;
 
+/// Of a job that requires others, in one step.
+constexpr std::size_t required_rows_per_page = 100;
 /// Rows for which those of other jobs are looked up one by one.
-constexpr std::size_t looked_up_per_step = 100;
+constexpr std::size_t looked_up_per_step = 10;
 /// Of a required job.
 constexpr std::size_t most_required_rows = 200;
+/// In which its name is looked for.
+constexpr std::size_t most_revisions_of_name = 50;
 
 /// What happens now may not be in the ledger yet.
 constexpr auto settling = 5s;
 /// The dispatcher moves planned-through at least every second; a new one has it within three.
 constexpr auto plan_is_behind = 10s;
 
-/// The newest rows of the job of that name; nullopt: there is no such job, or it has none.
-std::optional<std::vector<RequiredAttempt>> required_rows(Store& store, const std::string& name,
-                                                          WallTime until)
+/// Since when the job has had this name; of a long history, as far back as its newest part goes.
+WallTime named_since(Store& store, JobId job, const std::string& name)
 {
-    const std::optional<Job> job = store.find_job_by_name(name);
-    if (!job) return std::nullopt;
-    std::vector<RequiredAttempt> rows;
-    for (const LogRow& row : store.job_rows_before(job->id, until + 1s, most_required_rows)) {
-        RequiredAttempt attempt;
-        attempt.id = row.run.id;
-        attempt.state = row.run.state;
-        attempt.ended_at = row.run.ended_at;
-        attempt.rehearsal = row.run.rehearsal || is_rehearsal(row.requested_by);
-        rows.push_back(attempt);
+    RevisionQuery query;
+    query.job = job;
+    query.limit = most_revisions_of_name;
+    WallTime since{};
+    const RevisionPage page = store.find_revisions(query);
+    for (const Revision& revision : page.revisions) {
+        since = revision.effective_from;
+        const bool had_it = revision.before && revision.before->name == name;
+        if (!had_it) break;
     }
-    if (rows.empty()) return std::nullopt;
-    return rows;
+    return since;
+}
+
+RequiredAttempt attempt_of(const LogRow& row)
+{
+    RequiredAttempt attempt;
+    attempt.id = row.run.id;
+    attempt.state = row.run.state;
+    attempt.ended_at = row.run.ended_at;
+    attempt.rehearsal = row.run.rehearsal || is_rehearsal(row.requested_by);
+    attempt.gap_end = row.gap_end;
+    return attempt;
 }
 
 }  // namespace
@@ -234,6 +246,11 @@ void Audit::judge_chains(Store& store)
         to = first.back().id.scheduled_at - 1ms;
         std::erase_if(first, [to](const LedgerEntry& row) { return row.id.scheduled_at > to; });
     }
+    if (first.empty() && !is_last) {
+        // Its first moment alone has more rows than a page.
+        to = chain_from_;
+        first = read_all_rows(store, parents_.front(), chain_from_, to);
+    }
     std::vector<std::vector<LedgerEntry>> parents;
     parents.push_back(std::move(first));
     for (std::size_t i = 1; i < parents_.size(); ++i) {
@@ -277,31 +294,74 @@ void Audit::judge_required(Store& store)
         if (audit.is_concerned()) {
             required_.emplace(std::move(audit));
             required_row_.reset();
+            named_.clear();
         } else {
             ++past_;
         }
     }
+    if (unanswered_.empty()) ask_required(store);
+    for (std::size_t i = 0; i < looked_up_per_step && !unanswered_.empty(); ++i) {
+        answer_required(store, unanswered_.front());
+        unanswered_.pop_front();
+    }
+    std::ranges::move(required_->take_findings(), std::back_inserter(findings_));
+    if (!unanswered_.empty() || more_required_) return;
+    required_.reset();
+    ++past_;
+}
+
+/// What there is to look up of the next rows. Reads once, and first: it may be tried again.
+void Audit::ask_required(Store& store)
+{
     EntryQuery query;
     query.jobs.assign(1, required_->job());
     query.from = report_.judged.from;
     query.to = report_.judged.to;
     query.after = required_row_;
-    query.limit = looked_up_per_step;
+    query.limit = required_rows_per_page;
     const std::vector<LedgerEntry> rows = store.find_entries(query);
     for (const LedgerEntry& row : rows) {
-        const auto question = required_->question_of(row);
-        if (!question) continue;
-        std::vector<std::optional<std::vector<RequiredAttempt>>> jobs;
-        for (const std::string& name : question->names) {
-            jobs.push_back(required_rows(store, name, question->decided + rules_.late));
+        if (auto question = required_->question_of(row)) {
+            unanswered_.push_back({row, *std::move(question)});
         }
-        required_->judge(row, *question, jobs);
     }
-    std::ranges::move(required_->take_findings(), std::back_inserter(findings_));
     if (!rows.empty()) required_row_ = rows.back().id;
-    if (rows.size() == looked_up_per_step) return;
-    required_.reset();
-    ++past_;
+    more_required_ = rows.size() == required_rows_per_page;
+}
+
+/// Judges when all has been read: it may be tried again.
+void Audit::answer_required(Store& store, const RequiredAudit::Row& row)
+{
+    std::vector<std::optional<std::vector<RequiredAttempt>>> jobs;
+    for (const std::string& name : row.question.names) {
+        jobs.push_back(required_rows(store, name, row.question));
+    }
+    required_->judge(row.entry, row.question, jobs);
+}
+
+/// The newest rows of the job of that name; nullopt: there is no such job, it may have had another
+/// name when the fire was asked for, or it has none.
+std::optional<std::vector<RequiredAttempt>> Audit::required_rows(Store& store,
+                                                                 const std::string& name,
+                                                                 const RequiredAudit::Question& of)
+{
+    auto known = named_.find(name);
+    if (known == named_.end()) {
+        std::optional<Named> named;
+        const std::optional<Job> job = store.find_job_by_name(name);
+        // The store's comparison may take others for the same.
+        if (job && job->name == name) named = Named{job->id, named_since(store, job->id, name)};
+        known = named_.emplace(name, named).first;
+    }
+    const std::optional<Named>& named = known->second;
+    if (!named || named->since > of.earliest - rules_.late) return std::nullopt;
+    std::vector<RequiredAttempt> attempts;
+    const WallTime until = of.decided + rules_.late + 1s;
+    for (const LogRow& row : store.job_rows_before(named->job, until, most_required_rows)) {
+        attempts.push_back(attempt_of(row));
+    }
+    if (attempts.empty()) return std::nullopt;
+    return attempts;
 }
 
 std::vector<LedgerEntry> Audit::read_all_rows(Store& store, JobId job, WallTime from, WallTime to)

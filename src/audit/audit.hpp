@@ -8,7 +8,10 @@
 #include "store/store.hpp"
 
 #include <cstddef>
+#include <deque>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace peercron {
@@ -56,6 +59,10 @@ private:
     void judge_chains(Store& store);
     bool open_chain(Store& store);
     void judge_required(Store& store);
+    void ask_required(Store& store);
+    void answer_required(Store& store, const RequiredAudit::Row& row);
+    std::optional<std::vector<RequiredAttempt>> required_rows(Store& store, const std::string& name,
+                                                              const RequiredAudit::Question& of);
     std::vector<LedgerEntry> read_all_rows(Store& store, JobId job, WallTime from, WallTime to);
 
     const AuditRange asked_;
@@ -84,7 +91,15 @@ private:
     WallTime chain_from_{};            ///< up to there it was judged
 
     std::optional<RequiredAudit> required_;  ///< of the job `past_`
-    std::optional<RunId> required_row_;      ///< up to there it was judged
+    std::optional<RunId> required_row_;      ///< up to there its rows were read
+    bool more_required_ = false;             ///< rows of it
+    std::deque<RequiredAudit::Row> unanswered_;
+    /// A job that has a name, and since when, as far as that is known.
+    struct Named {
+        JobId job = 0;
+        WallTime since{};
+    };
+    std::map<std::string, std::optional<Named>> named_;  ///< those that the job requires
 };
 
 }  // namespace peercron

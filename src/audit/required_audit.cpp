@@ -91,6 +91,7 @@ std::optional<RequiredAudit::Question> RequiredAudit::question_of(const LedgerEn
     question.names = job.required;
     question.times = required_times(job, fire, fire_before(*version->schedule, second, window),
                                     version->schedule->next_in_window(second, window));
+    question.earliest = was_skipped ? decided : question.times.due;
     question.decided = decided;
     return question;
 }
@@ -99,11 +100,15 @@ std::optional<RequiredAudit::Question> RequiredAudit::question_of(const LedgerEn
 bool RequiredAudit::may_have_succeeded(std::span<const RequiredAttempt> rows,
                                        const Question& question) const
 {
-    const WallTime earliest = question.decided - rules_.late;
+    const WallTime earliest = question.earliest - rules_.late;
     const WallTime latest = question.decided + rules_.late + whole_second;
+    // A row of a gap may have grown since: it counts at its end, when that had come.
+    const auto moment = [&](const RequiredAttempt& row) {
+        const bool is_over = row.gap_end && *row.gap_end <= earliest;
+        return is_over ? *row.gap_end : row.id.scheduled_at;
+    };
     const auto is_fire = [&](const RequiredAttempt& row) {
-        const bool is_in_time =
-            !question.times.since || row.id.scheduled_at > *question.times.since;
+        const bool is_in_time = !question.times.since || moment(row) > *question.times.since;
         return is_in_time && !row.rehearsal && row.state != RunState::revoked;
     };
     return std::ranges::any_of(rows, [&](const RequiredAttempt& row) {
@@ -111,8 +116,8 @@ bool RequiredAudit::may_have_succeeded(std::span<const RequiredAttempt> rows,
                                    row.ended_at.value_or(row.id.scheduled_at) <= latest;
         if (!has_succeeded) return false;
         return std::ranges::none_of(rows, [&](const RequiredAttempt& other) {
-            return is_fire(other) && other.id.scheduled_at > row.id.scheduled_at &&
-                   other.id.scheduled_at <= earliest;
+            return is_fire(other) && moment(other) > row.id.scheduled_at &&
+                   moment(other) <= earliest;
         });
     });
 }
@@ -134,7 +139,7 @@ void RequiredAudit::judge(const LedgerEntry& row, const Question& question,
         const bool may_have = jobs[i] && may_have_succeeded(*jobs[i], question);
         if (may_have) continue;
         all_may_have = false;
-        if (was_skipped) return;
+        if (was_skipped && jobs[i]) return;
         if (!jobs[i] || !is_whole) {
             ++report_.unjudged_rows;
             return;

@@ -38,9 +38,18 @@ public:
     struct Question {
         std::vector<std::string> names;
         RequiredTimes times;
-        /// When it was decided that it runs, or does not; to the second.
+        /// The first moment at which that may have been decided. A row that ran does not tell it:
+        /// it is dispatched again when it gets another node, and the answer may have come late.
+        WallTime earliest{};
+        /// When it was decided that it runs, or does not, at the latest; to the second.
         WallTime decided{};
     };
+    /// A row, and what has to be looked up of it.
+    struct Row {
+        LedgerEntry entry;
+        Question question;
+    };
+    /// What it can say without an answer it adds at once: it is called once for each row.
     std::optional<Question> question_of(const LedgerEntry& row);
     /// @param jobs of each name the rows that were due from question.times.since on, some hundreds
     ///        at most, up to `decided` and a little later; nullopt: they cannot be told.

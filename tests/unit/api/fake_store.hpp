@@ -932,6 +932,9 @@ private:
         entry.started_at = row.run.started_at;
         entry.fires = row.fires;
         entry.gap_end = row.gap_end;
+        entry.dispatched_at = from_unix_seconds(row.dispatch_time);
+        entry.ended_at = row.run.ended_at;
+        entry.retry_at = row.retry_at;
         return entry;
     }
 

@@ -140,6 +140,34 @@ TEST_F(RequiredAuditTest, DoesNotJudgeWhatItCannotKnow)
     EXPECT_THAT(found(own(5min, 5min, RunState::success)), IsEmpty());
 }
 
+TEST_F(RequiredAuditTest, WhatWasLetGoAndThenWaitedForANodeIsRight)
+{
+    extract(4min + 30s, RunState::success);
+    extract(5min + 30s, RunState::failed);
+    EXPECT_THAT(found(own(5min, 5min + 40s, RunState::success)), IsEmpty());
+    extract(4min + 45s, RunState::failed);
+    EXPECT_THAT(found(own(5min, 5min + 40s, RunState::success)), ElementsAre(HasSubstr("extra")));
+}
+
+TEST_F(RequiredAuditTest, ARowOfSeveralFiresCountsAtItsLastIfThatHadCome)
+{
+    extract(4min + 30s, RunState::success);
+    extract(4min + 10s, RunState::skipped);
+    EXPECT_THAT(found(own(5min, 5min, RunState::success)), IsEmpty());
+    extract_->back().gap_end = noon + 4min + 50s;
+    EXPECT_THAT(found(own(5min, 5min, RunState::success)), ElementsAre(HasSubstr("extra")));
+    extract_->back().id.scheduled_at = noon + 2min;
+    EXPECT_THAT(found(own(5min, 5min, RunState::success)), ElementsAre(HasSubstr("extra")));
+    extract_->back().gap_end = noon + 9min;
+    EXPECT_THAT(found(own(5min, 5min, RunState::success)), IsEmpty()) << "it may have grown since";
+}
+
+TEST_F(RequiredAuditTest, CountsASkipOfWhichTheOtherCannotBeTold)
+{
+    EXPECT_THAT(found(own(5min, 5min, RunState::skipped)), IsEmpty());
+    EXPECT_EQ(report_.unjudged_rows, 1);
+}
+
 TEST_F(RequiredAuditTest, FindsASkipOfAJobThatRequiresNothing)
 {
     job_.required.clear();
