@@ -197,6 +197,11 @@ public:
     void check()
     {
         for (const std::string& name : job_.required) check_name(name);
+        check_circles();
+    }
+
+    void check_circles()
+    {
         for (const std::vector<std::string>* names : {&job_.required, &job_.run_after}) {
             for (const std::string& name : *names) look_behind(name, name);
         }
@@ -215,6 +220,13 @@ private:
         if (job->kind == JobKind::daemon) {
             refuse(fmt::format("requires: given {}, which is a daemon; jobs require jobs that end",
                                quote_utf8(name)));
+        }
+        // Its row of a fire comes when the others are over: until then its fire before would count.
+        if (is_chained(*job)) {
+            refuse(
+                fmt::format("requires: given {}, which runs after other jobs; require the last job "
+                            "with a schedule of that chain, or give {} a schedule and requires",
+                            quote_utf8(name), quote_utf8(name)));
         }
         if (job->spread == Spread::shards) {
             refuse(
@@ -300,18 +312,26 @@ void check_chain(Store& store, const Job& job, const Job* before, const JobPatch
         }
     }
     const bool is_now_cut = patch.has(&Job::spread) && job.spread == Spread::shards;
-    if (before != nullptr && (is_renamed || is_now_daemon || is_now_cut)) {
+    const bool is_now_chained = patch.has(&Job::run_after) && is_chained(job);
+    if (before != nullptr && (is_renamed || is_now_daemon || is_now_cut || is_now_chained)) {
         const std::vector<Job> others =
             jobs_that_name(store, field_of(&Job::required), before->name);
         if (!others.empty()) {
-            const std::string_view given = is_renamed ? "name" : is_now_daemon ? "kind" : "spread";
+            const std::string_view given = is_renamed      ? "name"
+                                           : is_now_daemon ? "kind"
+                                           : is_now_cut    ? "spread"
+                                                           : "run_after";
             refuse_now(fmt::format("{}: {} {} {}; change requires of {} first", given,
                                    name_some(others, tags),
                                    others.size() == 1 ? "requires" : "require",
                                    quote_utf8(before->name), others.size() == 1 ? "it" : "them"));
         }
     }
-    if (patch.has(&Job::required)) RequiredNames(store, job, before, tags).check();
+    if (patch.has(&Job::required)) {
+        RequiredNames(store, job, before, tags).check();
+    } else if (is_renamed) {
+        RequiredNames(store, job, before, tags).check_circles();
+    }
     if (!patch.has(&Job::run_after) || !is_chained(job)) return;
     Ancestors ancestors(store, job, before, default_zone, tags);
     const std::size_t depth = ancestors.depth();

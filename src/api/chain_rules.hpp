@@ -12,8 +12,9 @@ namespace peercron {
 
 /// Checks what only the other jobs can tell of `job`, `patch` already applied: that the jobs that
 /// it runs after, or requires, are there, are no daemons, and neither run after it nor require it;
-/// that those that it runs after fire at the same times; and that those that run after it, or
-/// require it, still find it. What the patch does not touch is not judged.
+/// that those that it requires have schedules, and those that it runs after fire at the same times;
+/// and that those that run after it, or require it, still find it. What the patch does not touch is
+/// not judged.
 /// @param before the job as it was; nullptr: it is new.
 /// @param default_zone the zone of a job without one.
 /// @param tags of the caller, see limits.hpp: a job cannot be made to run after one, or to require

@@ -165,7 +165,10 @@ TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
                 HasSubstr("requires_wait: given 60 for a job that requires no others"));
     EXPECT_THAT(why_refused(add(hourly + "requires=extract&requires_wait=604801")),
                 HasSubstr("requires_wait"));
-    EXPECT_THAT(why_refused(add("name=report&run_after=extract&requires=load")),
+    EXPECT_THAT(why_refused(add(hourly + "requires=load")),
+                HasSubstr("requires: given \"load\", which runs after other jobs; require"));
+    EXPECT_EQ(add("name=index&cronSet=@daily").status, 200U);
+    EXPECT_THAT(why_refused(add("name=report&run_after=extract&requires=index")),
                 HasSubstr("requires: given for a job with run_after"));
     EXPECT_EQ(add("name=cut&cronSet=@daily&spread=shards&shards=4").status, 200U);
     EXPECT_THAT(why_refused(add(hourly + "requires=cut")),
@@ -178,9 +181,9 @@ TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
     EXPECT_THAT(why_refused(add("name=report&kind=daemon&requires=extract")),
                 HasSubstr("requires: given for a job of kind daemon"));
 
-    const auto added = add(hourly + "requires=load,extract&requires_wait=5400");
+    const auto added = add(hourly + "requires=index,extract&requires_wait=5400");
     ASSERT_EQ(added.status, 200U) << added.body;
-    EXPECT_EQ(added.data().at("requires"), (boost::json::array{"load", "extract"}));
+    EXPECT_EQ(added.data().at("requires"), (boost::json::array{"index", "extract"}));
     EXPECT_EQ(added.data().at("requires_wait"), 5400);
     EXPECT_EQ(get("/cron/list?requires=extract").data().at("total"), 1);
     const auto change = [this](const boost::json::value& id) {
@@ -198,15 +201,21 @@ TEST_F(CronApiTest, JobsThatRequireEachOtherAreACircle)
         return std::to_string(reply.data().at("id").as_int64());
     };
     const std::string extract = add("name=extract&cronSet=0 0 2 * * *");
-    const std::string load = add("name=load&run_after=extract");
+    const std::string load = add("name=load&cronSet=0 0 1 * * *&requires=extract");
     const std::string report = add("name=report&cronSet=0 0 3 * * *&requires=load");
-    const auto update = [this](const std::string& fields) {
-        return why_refused(post("/cron/update", fields));
+    const auto update = [this](const std::string& fields, unsigned status = 400) {
+        return why_refused(post("/cron/update", fields), status);
     };
     EXPECT_THAT(update("id=" + extract + "&requires=report"), HasSubstr("no circles"));
-    EXPECT_THAT(update("id=" + extract + "&cronSet=&run_after=report"), HasSubstr("no circles"));
-    EXPECT_THAT(update("id=" + load + "&run_after=&cronSet=0 0 1 * * *&requires=report"),
-                HasSubstr("no circles"));
+    EXPECT_THAT(update("id=" + load + "&requires=&cronSet=&run_after=extract", 409),
+                HasSubstr("run_after: \"report\" requires \"load\"; change requires of it first"));
+    EXPECT_EQ(update("id=" + load + "&requires="), "");
+    const std::string unnamed = add("cronSet=0 0 4 * * *&requires=report");
+    // Somebody has changed that in the database.
+    tables_.jobs.at(std::stoll(load)).required = {"last"};
+    EXPECT_THAT(update("id=" + unnamed + "&name=last"), HasSubstr("no circles"));
+    EXPECT_EQ(update("id=" + unnamed + "&name=other"), "");
+    EXPECT_EQ(post("/cron/delete/" + unnamed, "").status, 200U);
     EXPECT_EQ(update("id=" + extract + "&remark=fine"), "");
 
     EXPECT_THAT(why_refused(post("/cron/update", "id=" + load + "&name=put"), 409),
