@@ -108,11 +108,9 @@ std::vector<std::string> run_environment(const RunOrder& order, const NodeName& 
         fmt::format("PEERCRON_LAST_ATTEMPT={}", std::max(order.last_attempt, order.id.attempt)),
         fmt::format("PEERCRON_NODE={}", node),
         fmt::format("PEERCRON_EPOCH={}", order.epoch),
+        fmt::format("PEERCRON_SHARD={}", order.id.part),
+        fmt::format("PEERCRON_SHARDS={}", order.id.parts),
     };
-    if (order.id.parts > 1) {
-        variables.push_back(fmt::format("PEERCRON_SHARD={}", order.id.part));
-        variables.push_back(fmt::format("PEERCRON_SHARDS={}", order.id.parts));
-    }
     if (order.rehearsal) variables.emplace_back("PEERCRON_REHEARSAL=1");
     if (const auto parent = parse_parent_end(order.parent)) {
         std::ranges::move(parent_variables(*parent, scheduled), std::back_inserter(variables));

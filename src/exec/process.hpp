@@ -67,8 +67,9 @@ ProcessEnd reap(const Process& process);
 ///   same, a failure is not tried again;
 /// - PEERCRON_NODE: the name of this node;
 /// - PEERCRON_EPOCH: the epoch of the dispatcher that ordered it;
-/// - of a fire with several parts, PEERCRON_SHARD: which of them it is, from 0; and
-///   PEERCRON_SHARDS: how many there are;
+/// - PEERCRON_SHARD: which part of its fire it is, from 0; and PEERCRON_SHARDS: how many parts
+/// there
+///   are; 0 and 1 of a fire that is one run;
 /// - of a rehearsal, PEERCRON_REHEARSAL: 1;
 /// - of a job that runs after others, PEERCRON_PARENT_…: see model/chain.hpp.
 ///

@@ -581,6 +581,16 @@ TEST_F(ExecutorTest, CommandsGetWhatTheyNeedToKnowAndNoSecrets)
     EXPECT_THAT(output, ::testing::Not(HasSubstr("hush")));
 }
 
+TEST_F(ExecutorTest, EveryCommandKnowsWhichPartOfItsFireItIs)
+{
+    const std::string command = "echo $PEERCRON_SHARD of $PEERCRON_SHARDS";
+    EXPECT_EQ(run(command).output, "0 of 1\n");
+    RunOrder part = order(command);
+    part.id.part = 3;
+    part.id.parts = 8;
+    EXPECT_EQ(run(part).output, "3 of 8\n");
+}
+
 TEST_F(ExecutorTest, ARehearsalKnowsThatItIsOneAndItsReportSaysSo)
 {
     RunOrder rehearsal = order("echo \"${PEERCRON_REHEARSAL-none}\"");
