@@ -287,6 +287,37 @@ ExitStatus list_jobs(const ListOptions& options)
     return ExitStatus::done;
 }
 
+bool has_succeeded(const json::value& run)
+{
+    return AnswerFields(run).text("state") == "success";
+}
+
+/// Waits for all parts of a fire, and shows how each ends.
+/// @param first the row of its first part.
+ExitStatus wait_for_fire(ApiClient& client, const JobOptions& options, const json::value& first)
+{
+    std::vector<json::value> parts = parts_of_fire(client, first);
+    JobNames names(client);
+    bool is_followed = options.follow;
+    for (json::value& part : parts) {
+        const std::string id = AnswerFields(part).number_text("id");
+        part = is_followed ? follow_run(client, id) : wait_for_end(client, id);
+        is_followed = false;
+        if (options.json) continue;
+        names.note(part);
+        if (options.wait && !options.follow) {
+            const std::string output = AnswerFields(part).text("output");
+            print(screen_of_stdout().terminal ? many_lines(output) : output);
+            std::cout.flush();
+        }
+        say(outcome_text(part));
+    }
+    const auto bad = std::ranges::find_if_not(parts, has_succeeded);
+    const bool ended_badly = bad != parts.end();
+    if (options.json) print_json(ended_badly ? *bad : parts.front());
+    return ended_badly ? ExitStatus::unsuccessful : ExitStatus::done;
+}
+
 ExitStatus run_now(const JobOptions& options)
 {
     if (options.follow && options.json) {
@@ -301,30 +332,17 @@ ExitStatus run_now(const JobOptions& options)
     if (options.without_chain) given["chain"] = false;
     if (options.rehearsal) given["rehearsal"] = true;
     json::value run = client.post("/cron/run/" + job_id_of(client, options.job), given);
-    const std::string id = AnswerFields(run).number_text("id");
-    const bool waits = options.wait || options.follow;
-    if (options.follow) {
-        run = follow_run(client, id);
-    } else if (options.wait) {
-        run = wait_for_end(client, id);
-    }
-    if (!options.json) JobNames(client).note(run);
-    const AnswerFields fields(run);
+    if (options.wait || options.follow) return wait_for_fire(client, options, run);
     if (options.json) {
         print_json(run);
-    } else if (options.follow) {
-        say(outcome_text(run));
-    } else if (options.wait) {
-        const std::string output = fields.text("output");
-        print(screen_of_stdout().terminal ? many_lines(output) : output);
-        std::cout.flush();
-        say(outcome_text(run));
-    } else {
-        print(fmt::format("run {} of job {} is {}; `peercron log show {}` shows how it ends\n", id,
-                          one_line(run_job(run)), fields.text("state"), id));
+        return ExitStatus::done;
     }
-    const bool ended_badly = waits && fields.text("state") != "success";
-    return ended_badly ? ExitStatus::unsuccessful : ExitStatus::done;
+    JobNames(client).note(run);
+    const AnswerFields fields(run);
+    const std::string id = fields.number_text("id");
+    print(fmt::format("run {} of job {} is {}; `peercron log show {}` shows how it ends\n", id,
+                      one_line(run_job(run)), fields.text("state"), id));
+    return ExitStatus::done;
 }
 
 ExitStatus count_jobs(const ApiOptions& options)
@@ -483,9 +501,12 @@ void add_run_now_command(CLI::App& group, Action& chosen)
                      "With PEERCRON_REHEARSAL=1: it counts nowhere, nothing runs after it, and "
                      "nobody is told");
     command.add_flag("--wait", options->wait,
-                     "Wait for its end and print its output; exit 10 if it was not a success");
+                     "Wait for its end and print its output; exit 10 if it was not a success. Of a "
+                     "job with shards, all parts are waited for, and --json prints the first one "
+                     "that was not a success");
     command.add_flag("--follow", options->follow,
-                     "The same, and print the output while it is written");
+                     "The same, and print the output while it is written; of a job with shards, "
+                     "that of part 0 alone");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return run_now(*options); });
 }

@@ -4,10 +4,16 @@
 #include "cli/command.hpp"
 #include "model/output_to_come.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 namespace peercron {
 
@@ -44,6 +50,37 @@ boost::json::value wait_for_end(ApiClient& client, const std::string& run_id)
         std::this_thread::sleep_for(pause);
         pause = std::min<std::chrono::milliseconds>(pause * 3 / 2, longest_pause);
     }
+}
+
+std::vector<boost::json::value> parts_of_fire(ApiClient& client, const boost::json::value& first)
+{
+    const AnswerFields fire(first);
+    const std::int64_t parts = fire.number_or("parts", 1);
+    if (parts <= 1) return {first};
+    const std::int64_t at = fire.number_or("scheduled_at", 0);
+    std::map<std::int64_t, boost::json::value> found;
+    // First those that are planned: one that starts between the two answers is in the second.
+    for (const std::string_view state : {"planned", ""}) {
+        Query query{{"cron_id", fire.number_text("cron_id")},
+                    {"from", std::to_string(at / 1000)},
+                    {"to", std::to_string(at / 1000 + 1)},
+                    {"limit", "1000"}};
+        if (!state.empty()) query.emplace_back("state", state);
+        const boost::json::value rows = client.get("/log/list", query);
+        for (const boost::json::value& row : rows_of(rows)) {
+            const AnswerFields run(row);
+            const bool is_of_fire = run.number("scheduled_at") == at && run.number("attempt") == 1;
+            if (is_of_fire) found.insert_or_assign(run.number_or("part", 0), row);
+        }
+    }
+    if (std::ssize(found) != parts) {
+        throw Failure(ExitStatus::failed, fmt::format("run {} is one of {} parts of a fire, of "
+                                                      "which {} are in the log",
+                                                      fire.number_text("id"), parts, found.size()));
+    }
+    std::vector<boost::json::value> rows;
+    for (auto& [part, row] : found) rows.push_back(std::move(row));
+    return rows;
 }
 
 }  // namespace peercron

@@ -438,8 +438,12 @@ std::string run_line(const json::value& value, const Screen& screen)
 std::string outcome_text(const json::value& value)
 {
     const AnswerFields run(value);
-    std::string text = fmt::format("run {} of job {}: {}", run.number_text("id"),
-                                   one_line(run_job(value)), run.text("state"));
+    std::string text =
+        fmt::format("run {} of job {}", run.number_text("id"), one_line(run_job(value)));
+    if (const auto parts = run.number_or("parts", 1); parts > 1) {
+        text += fmt::format(", part {} of {}", run.number_or("part", 0), parts);
+    }
+    text += ": " + run.text("state");
     if (const auto time = took(run)) text += " after " + elapsed_text(*time);
     std::string why = one_line(run.text("reason"));
     if (run.number("term_signal")) {

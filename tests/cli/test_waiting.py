@@ -88,6 +88,49 @@ def test_run_now_follows_and_ends_with_the_outcome(fake):
     assert peercron("job", "run-now", 12, "--follow", "--json", url=fake.url).returncode == 2
 
 
+def parts_of_a_fire(fake, last_state):
+    """Job 12 has three shards: runs 501 to 503, of which the first two succeed."""
+    def part(number, row=run, **changes):
+        return row(id=501 + number, part=number, parts=3, output=f"part {number}\n", **changes)
+
+    fake.answers["POST /cron/run/12"] = part(0, open_run, state="planned")
+    # One has started meanwhile; the other rows of that second are of another fire, and of a retry.
+    fake.answers["GET /log/list"] = Ledger(
+        part(0, open_run), part(1, open_run, state="planned"), part(2, open_run, state="planned"),
+        part(2, scheduled_at=1795219200007) | {"id": 498}, part(1, attempt=2) | {"id": 499})
+    fake.answers["GET /log/501"] = part(0)
+    fake.answers["GET /log/502"] = one_after_another(part(1, open_run), part(1))
+    fake.answers["GET /log/503"] = part(2, state=last_state, exit_code=0 if last_state == "success" else 3)
+
+
+@pytest.mark.parametrize("state, exit_code, status", [("success", 0, 0), ("failed", 3, 10)])
+def test_run_now_waits_for_all_parts_of_a_fire(fake, state, exit_code, status):
+    parts_of_a_fire(fake, state)
+    done = peercron("job", "run-now", 12, "--wait", url=fake.url)
+    assert (done.returncode, done.stdout) == (status, "part 0\npart 1\npart 2\n"), done
+    assert done.stderr == ("peercron: run 501 of job 12, part 0 of 3: success after 1.23s (exit 0)\n"
+                           "peercron: run 502 of job 12, part 1 of 3: success after 1.23s (exit 0)\n"
+                           f"peercron: run 503 of job 12, part 2 of 3: {state} after 1.23s (exit {exit_code})\n")
+    done = peercron("job", "run-now", 12, "--wait", "--json", url=fake.url)
+    assert (done.returncode, json.loads(done.stdout)["id"]) == (status, 503 if status else 501)
+
+
+def test_run_now_follows_the_first_part_and_waits_for_the_others(fake):
+    parts_of_a_fire(fake, "failed")
+    fake.answers["GET /run/501/output"] = events(("output", {"from": 0, "text": "saved\n"}), ("end", {"state": "success"}))
+    done = peercron("job", "run-now", 12, "--follow", url=fake.url)
+    assert (done.returncode, done.stdout) == (10, "saved\n"), done
+    assert "run 503 of job 12, part 2 of 3: failed" in done.stderr
+
+
+def test_a_part_that_is_not_in_the_log_is_missed(fake):
+    parts_of_a_fire(fake, "success")
+    fake.answers["GET /log/list"] = page([])
+    done = peercron("job", "run-now", 12, "--wait", url=fake.url)
+    assert done.returncode == 1, done
+    assert "run 501 is one of 3 parts of a fire, of which 0 are in the log" in done.stderr
+
+
 def test_what_a_node_refuses_ends_the_following(fake):
     fake.answers["GET /run/501/output"] = (404, "there is no row with the id 501 in the log")
     done = peercron("run", "follow", 501, url=fake.url)
