@@ -19,6 +19,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,11 +36,19 @@ using namespace std::chrono_literals;
 /// nullopt: there is no such job, and there was none.
 std::optional<Circumstances> read_circumstances(Store& store, Circumstances known)
 {
-    constexpr std::size_t most_rows = 60;
+    constexpr std::size_t some_rows = 60;
+    constexpr std::size_t most_rows = 4'096;
     known.job = store.find_job(known.id);
     const WallTime end =
         known.at ? std::chrono::floor<std::chrono::seconds>(*known.at) + 1s : known.now + 1ms;
-    known.rows = store.job_rows_before(known.id, end, most_rows);
+    known.rows = store.job_rows_before(known.id, end, some_rows);
+    // Of a fire that is several runs, all are wanted, and of the fires before as many as of others.
+    std::int32_t parts = 1;
+    for (const LogRow& row : known.rows) parts = std::max(parts, row.run.id.parts);
+    if (parts > 1) {
+        const std::size_t wanted = some_rows * static_cast<std::size_t>(parts);
+        known.rows = store.job_rows_before(known.id, end, std::min(wanted, most_rows));
+    }
     PastQuery query;
     query.only = known.id;
     const LogRow* const newest = newest_news(known.rows);

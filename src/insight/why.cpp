@@ -15,6 +15,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <utility>
 
 namespace peercron {
@@ -25,6 +28,21 @@ using namespace std::chrono_literals;
 constexpr std::array<std::string_view, 15> verdict_words{
     "ran",     "failed",   "killed", "lost",      "missed",    "skipped", "taken-back", "running",
     "waiting", "retrying", "future", "unplanned", "forgotten", "missing", "not-due"};
+
+/// How parts of a fire may have fared, and the words for it. The one that most needs an explanation
+/// comes first.
+struct Fate {
+    Verdict verdict;
+    std::string_view words;
+};
+constexpr std::array fates{
+    Fate{Verdict::failed, "failed"},         Fate{Verdict::lost, "lost"},
+    Fate{Verdict::missed, "missed"},         Fate{Verdict::killed, "killed"},
+    Fate{Verdict::retrying, "retrying"},     Fate{Verdict::skipped, "skipped"},
+    Fate{Verdict::waiting, "waiting"},       Fate{Verdict::running, "running"},
+    Fate{Verdict::future, "to come"},        Fate{Verdict::ran, "succeeded"},
+    Fate{Verdict::taken_back, "taken back"},
+};
 
 /// The job as it was at the moment, and what it says.
 struct Version {
@@ -153,10 +171,39 @@ private:
             if (is_it) found_.at = due;
             break;
         }
+        if (found_.row) choose_part(found_.row->run.id);
         if (!version_.schedule || version_.job->stop) return;
         const Window window{version_.job->start_time, version_.job->end_time};
         is_due_ = version_.schedule->next_in_window(second - 1s, window) == second;
         if (is_due_ && !found_.row) found_.at = second;
+    }
+
+    /// Of a fire that is several runs, the part that went worst: the others may have succeeded.
+    void choose_part(const RunId& fire)
+    {
+        std::map<std::int32_t, const LogRow*> newest;
+        for (const LogRow& row : known_.rows) {
+            if (!is_same_fire(row.run.id, fire)) continue;
+            const LogRow*& known = newest[row.run.id.part];
+            if (known == nullptr || known->run.id.attempt < row.run.id.attempt) known = &row;
+        }
+        if (newest.size() < 2) return;
+        const LogRow* worst = nullptr;
+        std::string counts;
+        for (const Fate& fate : fates) {
+            std::size_t count = 0;
+            for (const auto& [part, row] : newest) {
+                if (verdict_of(*row, known_.now) != fate.verdict) continue;
+                if (worst == nullptr) worst = row;
+                ++count;
+            }
+            if (count == 0) continue;
+            counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, fate.words);
+        }
+        found_.row = *worst;
+        const RunId& id = worst->run.id;
+        parts_text_ =
+            fmt::format(" This is part {} of {}, of which {}.", id.part, id.parts, counts);
     }
 
     std::string when(WallTime time) const { return local_text(time, *version_.zone); }
@@ -282,7 +329,7 @@ private:
         }
         if (!run.run_server.empty()) add("node", fmt::format("at {}", run.run_server));
         note_blocker(row);
-        found_.answer = sentence(row);
+        found_.answer = sentence(row) + parts_text_;
     }
 
     void note_blocker(const LogRow& row)
@@ -560,6 +607,7 @@ private:
     Calendars calendars_;                  ///< if the job names any
     std::optional<std::string> excluded_;  ///< why calendars exclude a fire of the moment
     bool is_due_ = false;
+    std::string parts_text_;  ///< how the parts of the fire went, if it has several
 };
 
 }  // namespace

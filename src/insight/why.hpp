@@ -72,7 +72,7 @@ struct Explanation {
     Verdict verdict = Verdict::not_due;
     std::string answer;  ///< a sentence or two
     std::vector<Fact> facts;
-    std::optional<LogRow> row;      ///< the fire's newest attempt
+    std::optional<LogRow> row;  ///< the fire's newest attempt; of several parts, the worst one's
     std::optional<LogRow> blocker;  ///< the run that was in its way
     std::optional<WallTime> previous_fire;
     std::optional<WallTime> next_fire;

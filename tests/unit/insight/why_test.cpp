@@ -137,6 +137,35 @@ TEST_F(WhyTest, ASkipForTheMutexNamesTheRunInItsWay)
                                       "running, since 2026-11-20 02:00:00, usually 12 m 0 s."));
 }
 
+TEST_F(WhyTest, OfAFireWithPartsTheOneThatWentWorstIsExplained)
+{
+    const auto part = [this](RunState state, std::int32_t number, std::int32_t attempt = 1) {
+        LogRow& added = ended(state);
+        added.run.id.part = number;
+        added.run.id.parts = 4;
+        added.run.id.attempt = attempt;
+        return added.id;
+    };
+    part(RunState::failed, 0);
+    part(RunState::success, 3);
+    const std::int64_t worst = part(RunState::failed, 1);
+    part(RunState::killed, 2);
+    part(RunState::success, 0, 2);
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::failed);
+    ASSERT_TRUE(why.row);
+    EXPECT_EQ(why.row->id, worst) << "part 0 has succeeded at its second attempt";
+    EXPECT_THAT(why.answer,
+                HasSubstr(". This is part 1 of 4, of which 1 failed, 1 killed, 2 succeeded."));
+    for (LogRow& row : known_.rows) row.run.state = RunState::success;
+    EXPECT_EQ(explain(known_).verdict, Verdict::ran);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("part 0 of 4, of which 4 succeeded."));
+    // Two parts that a change took back, which made fewer of them.
+    known_.rows[1].run.state = RunState::revoked;
+    known_.rows[2].run.state = RunState::running;
+    EXPECT_EQ(explain(known_).verdict, Verdict::running);
+}
+
 TEST_F(WhyTest, AMissIsNoSkip)
 {
     row(RunState::skipped, fire_, Cause::no_node).run.reason.detail = "no node could take it";
