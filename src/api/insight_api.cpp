@@ -16,9 +16,11 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -271,6 +273,19 @@ struct Overview {
     std::vector<Pause> pauses;  ///< that are not over
 };
 
+/// The newest run that did not succeed; parts of its fire may have succeeded after it.
+std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime before)
+{
+    // Behind what is planned ahead, and attempts that wait.
+    const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts_of(job));
+    for (LogRow& row : store.job_rows_before(job.id, before, some)) {
+        const RunState state = row.run.state;
+        const bool has_failed = has_run(state) && state != RunState::success;
+        if (has_failed && !row.run.rehearsal) return std::move(row);
+    }
+    return std::nullopt;
+}
+
 void read_failing(Store& store, Overview& seen)
 {
     JobFilter filter;
@@ -281,14 +296,8 @@ void read_failing(Store& store, Overview& seen)
     std::vector<JobId> ids;
     for (const Job& job : seen.failing) ids.push_back(job.id);
     seen.of_failing = store.find_insights(ids);
-    for (const JobId id : ids) {
-        // Behind what is planned ahead, and an attempt that waits.
-        constexpr std::size_t some = 8;
-        std::optional<LogRow>& newest = seen.newest_of_failing.emplace_back();
-        for (LogRow& row : store.job_rows_before(id, seen.at + 1h, some)) {
-            const bool has_ended = has_run(row.run.state) && !row.run.rehearsal;
-            if (has_ended && !newest) newest = std::move(row);
-        }
+    for (const Job& job : seen.failing) {
+        seen.newest_of_failing.push_back(newest_failure(store, job, seen.at + 1h));
     }
 }
 

@@ -175,6 +175,31 @@ TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)
     EXPECT_EQ(seen.at("dispatchers").at(0).at("node"), "a");
 }
 
+TEST_F(InsightApiTest, TheOverviewShowsThePartOfAFireThatFailed)
+{
+    Job& job = insert("thumbnails");
+    job.spread = Spread::shards;
+    job.shards = 4;
+    const auto part = [&](RunState state, std::int32_t number) {
+        LogRow& row = ended(job, now() - 1h, state);
+        row.run.id.part = number;
+        row.run.id.parts = 4;
+        return row.id;
+    };
+    const std::int64_t failed = part(RunState::failed, 1);
+    for (const std::int32_t number : {0, 2, 3}) part(RunState::success, number);
+    for (const std::int32_t number : {0, 1, 2, 3}) {
+        LogRow ahead = tables_.log.front();
+        ahead.run.id = {job.id, now() + 1s, 1, number, 4};
+        ahead.run.state = RunState::planned;
+        tables_.log.insert(tables_.log.begin(), std::move(ahead));
+    }
+    start();
+    const value failing = get("/overview").data().at("failing");
+    ASSERT_THAT(failing.as_array(), SizeIs(1));
+    EXPECT_EQ(failing.at(0).at("run").at("id"), failed);
+}
+
 TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
 {
     const Job& job = insert("backup");
