@@ -38,6 +38,21 @@ export const why = (id: number, at?: number) =>
 export const preview = (fields: Params) => ifKnown(post<answers.Preview>('cron/preview', fields));
 
 export const runs = (params: Params) => get<answers.List<answers.Run>>('log/list', params);
+/** All rows of a job that were due in that second, the planned ones too: of a fire with parts, each of each attempt. */
+export async function runsOfSecond(job: number, at: number): Promise<answers.Run[]> {
+  const limit = 300;
+  const from = Math.floor(at / 1000);
+  const found = new Map<number, answers.Run>();
+  for (const state of ['planned', undefined]) {
+    for (let page = 1, isLast = false; !isLast; ++page) {
+      const { list } = await runs({ cron_id: job, from, to: from + 1, state, limit, page });
+      for (const row of list) found.set(row.id, row);
+      isLast = list.length < limit;
+    }
+  }
+  return [...found.values()];
+}
+
 export const run = (id: string) => get<answers.Run>(`log/${id}`);
 export const runDiff = (id: number) => ifKnown(get<answers.RunDiff>(`run/${id}/diff`));
 export const histogram = (params: Params) => ifKnown(get<answers.Histogram>('log/histogram', params));

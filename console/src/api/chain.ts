@@ -1,3 +1,4 @@
+import { worstPart } from '../rules/parts';
 import { inTurns } from '../rules/turns';
 import * as calls from './calls';
 import { rememberNames } from './names';
@@ -9,7 +10,7 @@ export interface Chain {
   hasMore: boolean; // it is longer than what was read
   at: number | null; // the time of the fire; null: there was none
   earlier: number | null; // that of the one before it
-  runs: ReadonlyMap<number, Run>; // of the fire, by job: its newest attempt
+  runs: ReadonlyMap<number, Run>; // of the fire, by job: its newest attempt; of several parts, that of the worst
 }
 
 const most = 60;
@@ -69,7 +70,8 @@ const second = (at: number) => Math.floor(at / 1000);
 /** The fire before the end of that second; both are of the first job that has a schedule. */
 async function findFires(jobs: readonly Job[], at: number | undefined): Promise<{ at: number | null; earlier: number | null }> {
   const first = jobs.find((job) => (job.run_after ?? []).length === 0) ?? jobs[0]!;
-  const { list } = await calls.runs({ cron_id: first.id, limit: 25, to: at === undefined ? undefined : second(at) + 1 });
+  const limit = 25 + 3 * (first.shards ?? 1); // the rows of both
+  const { list } = await calls.runs({ cron_id: first.id, limit, to: at === undefined ? undefined : second(at) + 1 });
   const times = list.map((run) => run.scheduled_at).filter((time) => time !== null);
   const shown = at ?? times[0] ?? null;
   return { at: shown, earlier: times.find((time) => shown !== null && second(time) < second(shown)) ?? null };
@@ -81,8 +83,7 @@ async function readRows(jobs: readonly Job[], at: number): Promise<Run[]> {
   const [all, planned] = await Promise.all([of({ limit: mostRows }), of({ limit: mostRows, state: 'planned' })]);
   const isWhole = all.list.length < mostRows && planned.list.length < mostRows;
   if (isWhole) return [...all.list, ...planned.list];
-  const ofJob = (job: Job) => Promise.all([of({ cron_id: job.id, limit: 25 }), of({ cron_id: job.id, limit: 25, state: 'planned' })]);
-  return (await inTurns(jobs, atATime, ofJob)).flat().flatMap(({ list }) => list);
+  return (await inTurns(jobs, atATime, (job) => calls.runsOfSecond(job.id, at))).flat();
 }
 
 /** @param at the fire's time; undefined: the newest one */
@@ -93,11 +94,10 @@ export async function readChain(job: Job, at: number | undefined): Promise<Chain
   const fires = await findFires(jobs, at);
   const runs = new Map<number, Run>();
   if (fires.at !== null && jobs.length > 1) {
-    for (const run of await readRows(jobs, fires.at)) {
-      const known = runs.get(run.cron_id);
-      // Of a fire that is several runs, one that did not succeed rather than another.
-      const isNewer = !known || run.attempt > known.attempt || (run.attempt === known.attempt && known.state === 'success');
-      if (reader.found.has(run.cron_id) && isNewer) runs.set(run.cron_id, run);
+    const rows = await readRows(jobs, fires.at);
+    for (const { id } of jobs) {
+      const worst = worstPart(rows.filter((run) => run.cron_id === id));
+      if (worst) runs.set(id, worst);
     }
   }
   return { jobs, hasMore: reader.hasMore, ...fires, runs };

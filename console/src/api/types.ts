@@ -55,6 +55,7 @@ export interface Job extends Statistics {
   http_url?: string;
   run_after?: string[];
   run_after_on?: string;
+  shards?: number; // 1, unless a fire is several runs
   requires?: string[];
   requires_wait?: number; // seconds
   restart?: string;

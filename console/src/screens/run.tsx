@@ -15,6 +15,7 @@ import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
 import { Section } from '../parts/section';
 import { Mark, RunState, State } from '../parts/state';
+import { newestOfParts } from '../rules/parts';
 import { readRequest } from '../rules/request';
 import { isFinal, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { clock, dayName, exactClock, wholeMoment, writtenMoment } from '../rules/times';
@@ -64,22 +65,12 @@ async function readRun(id: string): Promise<Known> {
 
 async function attemptsOf(run: Run): Promise<Run[]> {
   if (run.scheduled_at === null) return [run];
-  const second = Math.floor(run.scheduled_at / 1000);
-  const of = (params: object) => calls.runs({ cron_id: run.cron_id, from: second, to: second + 1, limit: 300, ...params });
-  const [ended, planned] = await Promise.all([of({}), of({ state: 'planned' })]);
-  const same = [...ended.list, ...planned.list].filter((one) => one.scheduled_at === run.scheduled_at);
-  return same.sort((a, b) => a.attempt - b.attempt);
+  const near = await calls.runsOfSecond(run.cron_id, run.scheduled_at);
+  return near.filter((one) => one.scheduled_at === run.scheduled_at).sort((a, b) => a.attempt - b.attempt);
 }
 
 function isSamePart(a: Run, b: Run): boolean {
   return (a.part ?? 0) === (b.part ?? 0);
-}
-
-/** Of a fire that is several runs, the newest attempt of each. */
-function newestOfParts(runs: readonly Run[]): Run[] {
-  const newest = new Map<number, Run>();
-  for (const run of runs) newest.set(run.part ?? 0, run);
-  return [...newest.values()].sort((a, b) => (a.part ?? 0) - (b.part ?? 0));
 }
 
 function nodeLink(run: Run) {
