@@ -428,9 +428,14 @@ asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& ca
     co_return answer_with(std::move(deleted.page));
 }
 
-std::vector<std::string> warnings_of(const ApiContext& context, const Job& job)
+/// @param of_locks see lock_warning().
+std::vector<std::string> warnings_of(const ApiContext& context, const Job& job,
+                                     const std::optional<std::string>& of_locks)
 {
-    return where_warnings(job, context.coordinator.members(), context.loads());
+    std::vector<std::string> warnings =
+        where_warnings(job, context.coordinator.members(), context.loads());
+    if (of_locks) warnings.push_back(*of_locks);
+    return warnings;
 }
 
 /// What an answer to a change shows the job by. The change itself reads its calendars, and those
@@ -573,16 +578,18 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const std::size_t known = context.jobs_known();
     const Edit edit = edit_by(context, call, now);
     JobView view = view_after_change(context);
+    std::optional<std::string> of_locks;
     const auto add = [&](Store& store) {
         check_command(context, draft, given);
         check_channels(store, given);
         check_locks(store, draft, given);
+        of_locks = lock_warning(store, draft);
         check_calendar(store, draft, given, context.default_time_zone, now);
         view.calendars = read_calendars(store, std::span(&draft, 1), now);
         return add_or_replace(store, context, known, given, draft, replace, edit, call.caller);
     };
     const auto [job, done] = co_await context.store.call(add);
-    std::vector<std::string> warnings = warnings_of(context, job);
+    std::vector<std::string> warnings = warnings_of(context, job, of_locks);
     co_return co_await finish(context, call.caller, job, done, std::move(view),
                               std::move(warnings));
 }
@@ -658,6 +665,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     }
     const Edit edit = edit_by(context, call, now);
     JobView view = view_after_change(context);
+    std::optional<std::string> of_locks;
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job || !is_within(call.caller.tags, *job)) return std::nullopt;
@@ -668,13 +676,14 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         check_command(context, changed, patch);
         check_channels(store, patch);
         check_locks(store, changed, patch);
+        of_locks = lock_warning(store, changed);
         check_calendar(store, changed, patch, context.default_time_zone, now);
         view.calendars = read_calendars(store, std::span(&changed, 1), now);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);
     if (!job) refuse_unknown_job(given_id);
-    std::vector<std::string> warnings = warnings_of(context, *job);
+    std::vector<std::string> warnings = warnings_of(context, *job, of_locks);
     co_return co_await finish(context, call.caller, *job, "updated", std::move(view),
                               std::move(warnings));
 }
@@ -729,10 +738,12 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
     const Edit edit = edit_by(context, call);
     JobView view = view_after_change(context);
     std::vector<Pause> ended;
+    std::optional<std::string> of_locks;
     const auto change = [&](Store& store) {
         std::optional<Job> job = set_stop(store, choice.job, false, edit);
         if (job) ended = store.pauses().end_pauses(choice, context.clock.now(), edit.by.who);
         if (job) read_around(store, *job, view);
+        if (job) of_locks = lock_warning(store, *job);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
@@ -740,7 +751,7 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
     for (const Pause& pause : ended) {
         note_act(context, call.caller, "pause ended", in_short(pause));
     }
-    std::vector<std::string> warnings = warnings_of(context, *job);
+    std::vector<std::string> warnings = warnings_of(context, *job, of_locks);
     co_return co_await finish(context, call.caller, *job, "started", std::move(view),
                               std::move(warnings));
 }

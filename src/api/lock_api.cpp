@@ -10,7 +10,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -226,6 +228,23 @@ void check_locks(Store& store, const Job& job, const JobPatch& patch)
     if (!patch.has(&Job::locks) || job.locks.empty()) return;
     const auto problem = find_oversized_lock(read_locks(job.locks), store.locks().limits());
     if (problem) refuse(fmt::format("locks: {}; /lock/set sets another one", *problem));
+}
+
+std::optional<std::string> lock_warning(Store& store, const Job& job)
+{
+    const bool waits = job.overlap == Overlap::queue || job.overlap == Overlap::replace;
+    if (parts_of(job) == 1 || job.locks.empty() || waits) return std::nullopt;
+    const std::vector<LockLimit> limits = store.locks().limits();
+    for (const LockClaim& claim : read_locks(job.locks)) {
+        const std::int64_t wanted = claim.weight * parts_of(job);
+        const std::int64_t limit = limit_of(claim.name, limits);
+        if (wanted <= limit) continue;
+        return fmt::format(
+            "the {} parts of a fire take {} of the lock {}, whose limit is {}; parts that find it "
+            "taken are skipped, and the fire fails, unless overlap is queue",
+            parts_of(job), wanted, claim.name, limit);
+    }
+    return std::nullopt;
 }
 
 void add_lock_routes(Router& router, const ApiContext& context)

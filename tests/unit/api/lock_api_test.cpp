@@ -96,6 +96,29 @@ TEST_F(LockApiTest, AJobThatTakesMoreThanTheLimitIsRefused)
     EXPECT_EQ(added.data().at("locks"), (boost::json::array{"db", "ftp:2"}));
 }
 
+TEST_F(LockApiTest, AJobWhoseLockHasNotRoomForAllPartsIsSavedWithAWarning)
+{
+    const auto has_warnings = [](const testing::Reply& answer) {
+        EXPECT_EQ(answer.status, 200U) << answer.body;
+        return answer.data().as_object().contains("warnings");
+    };
+    const auto added = post("/cron/add",
+                            "name=cut&cronSet=@daily&command=true&locks=ftp&spread=shards"
+                            "&shards=4");
+    ASSERT_TRUE(has_warnings(added));
+    const boost::json::value data = added.data();
+    EXPECT_THAT(std::string(data.at("warnings").at(0).as_string()),
+                HasSubstr("the 4 parts of a fire take 4 of the lock ftp, whose limit is 1"));
+    const std::string update = fmt::format("id={}&", data.at("id").as_int64());
+    EXPECT_TRUE(has_warnings(post("/cron/update", update + "overlap=skip")));
+    EXPECT_FALSE(has_warnings(post("/cron/update", update + "overlap=queue"))) << "they wait";
+    EXPECT_TRUE(has_warnings(post("/cron/update", update + "overlap=allow")));
+    ASSERT_EQ(post("/lock/set", "name=ftp&limit=4").status, 200U);
+    EXPECT_FALSE(has_warnings(post("/cron/update", update + "remark=x"))) << "there is room";
+    EXPECT_TRUE(has_warnings(post("/cron/update", update + "shards=5")));
+    EXPECT_FALSE(has_warnings(post("/cron/update", update + "spread=one&shards=1")));
+}
+
 TEST_F(LockApiTest, SaysWhenNoDispatcherHasConfirmedALimit)
 {
     insert({"ftp"});
