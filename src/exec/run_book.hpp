@@ -86,10 +86,10 @@ inline bool is_request(const RunOrder& order)
 ///  4. A fire that has not started by `start_by`, or that this node comes to only after
 ///     `wake_limit`, ends as skipped, and its reason says why.
 ///  5. A fire that finds its job at its limit of runs here (Concurrency, which counts each part of
-///     fires with several by itself) ends as skipped; or waits as long as it takes, one per job; or
-///     has the oldest run killed and starts when that has ended, and while it waits for that, the
-///     next fire replaces it. A fire for which a lock is not free (HeldLocks) ends as skipped, or
-///     waits, by the same policy; runs of other jobs are never killed for it.
+///     fires with several by itself) ends as skipped; or waits as long as it takes, one per part;
+///     or has the oldest run killed and starts when that has ended, and while it waits for that,
+///     the next fire replaces it. A fire for which a lock is not free (HeldLocks) ends as skipped,
+///     or waits, by the same policy; runs of other jobs are never killed for it.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit or with locks
 ///     (`fenced`) and gives up its fires of them: other nodes may have them by now, and the message
 ///     about that may still be on its way, whatever else is heard first.
