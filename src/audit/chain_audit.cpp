@@ -1,6 +1,7 @@
 #include "audit/chain_audit.hpp"
 
 #include "model/chain.hpp"
+#include "model/job_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1098,8 +1098,7 @@ std::optional<JobId> Judge::job_called(const std::string& name) const
     return std::nullopt;
 }
 
-/// How the fires of that moment ended, by what the ledger says in the end; none when there is not
-/// one of each.
+/// How a fire ended whose parts ended so; `of` is how many it has.
 /// It has succeeded when all parts have, and is skipped when none has run.
 RunState Judge::end_of_fire(const std::map<std::int32_t, RunState>& parts, std::int32_t of)
 {
@@ -1114,6 +1113,8 @@ RunState Judge::end_of_fire(const std::map<std::int32_t, RunState>& parts, std::
     return has_any_run ? RunState::failed : RunState::skipped;
 }
 
+/// How the fires of that moment ended, by what the ledger says in the end; none when there is not
+/// one of each.
 std::vector<RunState> Judge::ends_of_parents(const std::vector<JobId>& parents, WallTime fire) const
 {
     std::vector<RunState> ends;
