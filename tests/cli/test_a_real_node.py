@@ -99,6 +99,18 @@ def test_a_stopped_job_runs_now_and_its_row_tells_all(node):
     assert "failed" in node("run", "kill", run, expect=4).stderr
 
 
+def test_a_job_with_shards_runs_all_its_parts_and_ends_as_the_worst(node):
+    added = data(node("job", "add", "--name", "cut", "--cron", "0 0 1 1 *", "--spread", "shards", "--shards", 4, "--json",
+                      "--", 'echo "$PEERCRON_SHARD of $PEERCRON_SHARDS"; test "$PEERCRON_SHARD" != 3'))
+    assert (added["spread"], added["shards"]) == ("shards", 4)
+    done = node("job", "run-now", "cut", "--wait", expect=10)
+    assert done.stdout == "0 of 4\n1 of 4\n2 of 4\n3 of 4\n"
+    outcomes = re.findall(r"part (\d) of 4: (\w+) after", done.stderr)
+    assert outcomes == [("0", "success"), ("1", "success"), ("2", "success"), ("3", "failed")], done
+    row = data(node("job", "run-now", "cut", "--wait", "--json", expect=10))
+    assert (row["part"], row["state"]) == (3, "failed")
+
+
 def test_a_run_is_killed_by_its_id(node):
     node("job", "add", "--name", "long", "--every", "1h", "--stopped", "--", "sleep", 600)
     run = data(node("job", "run-now", "long", "--json"))["id"]
