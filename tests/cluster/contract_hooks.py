@@ -77,6 +77,9 @@ def is_good_body(body):
     # Only channels that are there.
     if body.get("notify") not in (None, "", [], "none", ["none"]):
         return False
+    # Both say the same: test_shards.py.
+    if body.get("shards") not in (None, 1, "1") or body.get("spread") == "shards":
+        return False
     # Whether a lock has as much as is asked for, no schema says.
     if body.get("locks") not in (None, "", []):
         return False

@@ -384,7 +384,8 @@ class Judge:
             last = (row.gap_end or row.scheduled_at) // 1000
             own = [second for second in range(first, last + 1) if (token, second) in self.dues]
             # What was due before a pause, and had not started, does not start in it.
-            decided = max(row.ended_at or 0, row.dispatch_time * 1000) // 1000
+            # By the millisecond: the pause may have begun in the same second.
+            decided = max(row.ended_at or 0, row.dispatch_time * 1000) / 1000
             if any(self.in_pause(token, second) == "never" for second in own) and \
                     (row.is_gap or decided < first or self.in_pause(token, decided) == "never"):
                 self.wrong("paused", "the row says that the job was paused, and it was not", token,

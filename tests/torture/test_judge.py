@@ -1016,6 +1016,16 @@ def test_a_run_in_a_pause_is_found(scene):
     assert scene.broken() == ["paused"]
 
 
+def test_what_was_late_may_be_skipped_in_the_second_in_which_a_pause_begins(scene):
+    token = scene.job(tags=jobs.PAUSED)
+    scene.changes.append({"what": "pause", "job": "j00", "sent": scene.at(20.1), "answered": scene.at(20.2),
+                          "outcome": "ok", "version": None, "until": ZERO + 21})
+    scene.forget(token, 15)
+    scene.row(token, 15, "skipped", "paused: torture (anonymous)", dispatch_time=ZERO + 16,
+              ended_at=(ZERO + 20) * 1000 + 150)
+    assert "paused" not in scene.broken()
+
+
 def test_a_row_that_says_paused_after_the_pause_is_found(scene):
     paused_scene(scene, last=30)
     assert scene.broken() == ["paused"]
