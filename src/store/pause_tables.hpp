@@ -97,14 +97,13 @@ private:
     }
 
     /// The jobs that the pauses may be of: all with tags, where they are of one. And those whose
-    /// fires since `from` are planned again, because they were changed later, perhaps to other
-    /// calendars, or to none; or because a calendar was, which may be theirs.
+    /// fires since `from` may be planned again, so that it has to be known which of them have a
+    /// row: of all with calendars, since one may be changed at any moment; and what was changed
+    /// later than that, perhaps to none.
     static std::string jobs_of(const std::vector<Pause>& pauses, std::int64_t from)
     {
-        const std::string changed = fmt::format(
-            "{0} > {1} OR (cron.calendar <> '' AND EXISTS (SELECT 1 FROM calendar"
-            " WHERE calendar.set_at > {1} OR calendar.ended_at > {1}))",
-            Tables::effective_from, from);
+        const std::string changed =
+            fmt::format("cron.calendar <> '' OR {} > {}", Tables::effective_from, from);
         if (pauses.empty()) return changed;
         std::string jobs = "0";
         bool is_of_tag = false;

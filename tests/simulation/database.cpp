@@ -280,12 +280,7 @@ std::vector<SkippedSpan> Database::skipped_spans(WallTime since) const
         const auto found = cron_.find(job);
         if (end <= since || found == cron_.end()) continue;
         const bool was_changed =
-            found->second.effective_from > since ||
-            (!found->second.calendar.empty() &&
-             std::ranges::any_of(calendars_, [since](const Calendar& calendar) {
-                 return calendar.set_at > since ||
-                        (calendar.ended_at && *calendar.ended_at > since);
-             }));
+            !found->second.calendar.empty() || found->second.effective_from > since;
         if (was_changed || may_be_paused(found->second, since)) spans.push_back({job, since, end});
     }
     return spans;

@@ -61,16 +61,17 @@ protected:
     Database database_{world_, Mutation::none, watcher_};
 };
 
-TEST_F(DatabaseTest, ANewTermFindsSkippedFiresOfJobsThatWereChangedSinceThen)
+TEST_F(DatabaseTest, ANewTermFindsSkippedFiresOfJobsThatWereChangedSinceThenOrMayBe)
 {
     Job with_calendars;
     with_calendars.calendar = {"quiet"};
-    skip(add_job(planned_through - 1h, with_calendars));
+    const JobId with = add_job(planned_through - 1h, with_calendars);
     const JobId changed = add_job(planned_through - 1h);
+    skip(with);
     skip(changed);
-    EXPECT_EQ(found(), std::vector<JobId>());
+    EXPECT_EQ(found(), std::vector{with});
     database_.update_job(changed, {}, planned_through - 8s);
-    EXPECT_EQ(found(), std::vector{changed});
+    EXPECT_EQ(found(), (std::vector{with, changed}));
 }
 
 TEST_F(DatabaseTest, ANewTermFindsSkippedFiresOfJobsThatArePaused)
