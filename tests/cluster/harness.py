@@ -108,7 +108,8 @@ def is_free(port):
 def free_base_port():
     """A base port that no other cluster of these tests takes, in this run or in one beside it."""
     locks = ROOT / "build" / "cluster" / "ports"
-    locks.mkdir(parents=True, exist_ok=True)
+    for folder in (locks, WORK):
+        folder.mkdir(parents=True, exist_ok=True)
     for base in random.sample(BASE_PORTS, len(BASE_PORTS)):
         with (locks / str(base)).open("w") as lock:
             try:
