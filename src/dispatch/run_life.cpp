@@ -158,7 +158,8 @@ void RunLife::place_waiting(Moment now)
                              state.requirement == Requirement::met;
         if (!is_told) continue;
         if (state.requirement == Requirement::met) state.requirement = Requirement::noted;
-        book_.draft.move(id, state.node(), now.wall, state.retry_at, why_waits(state));
+        // Not `id`, which may say how the fire was cut before.
+        book_.draft.move(placed->first, state.node(), now.wall, state.retry_at, why_waits(state));
     }
 }
 

@@ -1,4 +1,5 @@
 #include "dispatch/chains.hpp"
+#include "model/jitter.hpp"
 #include "model/node_fields.hpp"
 #include "term_fixture.hpp"
 
@@ -261,6 +262,24 @@ TEST_F(TermShardsTest, AFireToComeIsCutAgainWhenItsJobIs)
         EXPECT_EQ(end.state, RunState::revoked);
         EXPECT_GT(end.id.part, 0);
     }
+}
+
+TEST_F(TermShardsTest, AFireThatWaitsForItsJitterToPassIsCutAgainForGood)
+{
+    Job job = cut(4);
+    job.jitter = 40s;
+    const auto start = start_offset(job.id, job.jitter, midnight + 1min);
+    ASSERT_GT(start, 5s) << "it is at no node until then";
+    plan(job);
+    Job whole = cut(1);
+    whole.jitter = job.jitter;
+    change(whole, 58s + 500ms);
+    at(60s + start - 1s);
+    beat(alpha);
+    const PlanStep placed = step();
+    ASSERT_THAT(placed.moved, SizeIs(1));
+    EXPECT_EQ(placed.moved[0].run_server, alpha);
+    EXPECT_EQ(placed.moved[0].id.parts, 1) << "or its row would be one of four again";
 }
 
 TEST_F(TermShardsTest, WhatWasDueBeforeAChangeStaysCutAsItWas)
