@@ -101,7 +101,7 @@ def test_a_stopped_job_runs_now_and_its_row_tells_all(node):
 
 def test_a_job_with_shards_runs_all_its_parts_and_ends_as_the_worst(node):
     added = data(node("job", "add", "--name", "cut", "--cron", "0 0 1 1 *", "--spread", "shards", "--shards", 4, "--json",
-                      "--", 'echo "$PEERCRON_SHARD of $PEERCRON_SHARDS"; test "$PEERCRON_SHARD" != 3'))
+                      "--", "sh", "-c", 'echo "$PEERCRON_SHARD of $PEERCRON_SHARDS"; test "$PEERCRON_SHARD" != 3'))
     assert (added["spread"], added["shards"]) == ("shards", 4)
     done = node("job", "run-now", "cut", "--wait", expect=10)
     assert done.stdout == "0 of 4\n1 of 4\n2 of 4\n3 of 4\n"
