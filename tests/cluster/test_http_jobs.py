@@ -298,7 +298,7 @@ def test_what_makes_no_sense_is_refused_in_words(solo):
             ({"http_url": "file:///etc/passwd"}, "http_url: given"),
             ({"http_url": "http://me:secret@example.com/"}, "without a user name or a password in it"),
             ({"http_url": "http://example.com/a b"}, "http_url: given"),
-            ({"http_url": url + "{{nothing}}"}, 'http_url: given "{{nothing}}"; {{job}}, {{scheduled_at}} and'),
+            ({"http_url": url + "{{nothing}}"}, 'http_url: given "{{nothing}}"; {{job}}, {{scheduled_at}},'),
             ({"http_url": url, "http_body": "{{secret.KEY}}"}, "http_body: given"),
             ({"http_url": url, "http_method": "BREW"}, 'http_method: given "BREW"; one of auto, GET'),
             ({"http_url": url, "http_method": "GET", "http_body": "x"}, "http_body: given together with http_method GET"),
