@@ -276,16 +276,7 @@ bool ChainAudit::judge_calendar(const LedgerEntry& row, const Job& job)
 void ChainAudit::add(FindingKind kind, const RunId& run, const LedgerEntry* row, std::string what)
 {
     ++report_.found[static_cast<std::size_t>(kind)];
-    Finding finding;
-    finding.kind = kind;
-    finding.run = run;
-    finding.until = run.scheduled_at;
-    if (row != nullptr) {
-        finding.state = row->state;
-        finding.started_at = row->started_at;
-    }
-    finding.what = std::move(what);
-    findings_.push_back(std::move(finding));
+    findings_.push_back(finding_of(kind, run, row, std::move(what)));
 }
 
 }  // namespace peercron

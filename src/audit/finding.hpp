@@ -16,6 +16,8 @@
 
 namespace peercron {
 
+struct LedgerEntry;
+
 /// What is wrong between the fires that were due and the ledger.
 enum class FindingKind : std::uint8_t {
     missing,      ///< a fire was due and has no row
@@ -47,6 +49,10 @@ struct Finding {
 
     friend bool operator==(const Finding&, const Finding&) = default;
 };
+
+/// One about that run.
+/// @param row the run's; nullptr: it has none.
+Finding finding_of(FindingKind kind, const RunId& run, const LedgerEntry* row, std::string what);
 
 /// "job 12 at 2026-11-21T00:00:00Z: missing: no row", for a log.
 std::string to_string(const Finding& finding);

@@ -713,14 +713,7 @@ void JobAudit::flush_missing()
 void JobAudit::add(FindingKind kind, const LedgerEntry& row, std::string what)
 {
     ++report_.found[static_cast<std::size_t>(kind)];
-    Finding finding;
-    finding.kind = kind;
-    finding.run = row.id;
-    finding.until = row.id.scheduled_at;
-    finding.state = row.state;
-    finding.started_at = row.started_at;
-    finding.what = std::move(what);
-    findings_.push_back(std::move(finding));
+    findings_.push_back(finding_of(kind, row.id, &row, std::move(what)));
 }
 
 void JobAudit::count_outcome(const LedgerEntry& row)

@@ -1,5 +1,6 @@
 #include "audit/required_audit.hpp"
 
+#include "model/job_zone.hpp"
 #include "schedule/fire_before.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -30,8 +31,8 @@ RequiredAudit::RequiredAudit(const JobPast& past, const AuditRules& rules, const
         if (version.job) {
             Job& job = *version.job;
             job.id = job_;
-            const std::string& zone = job.time_zone.empty() ? rules.default_zone : job.time_zone;
-            if (auto schedule = Schedule::make(job.cron_set, zone, job_)) {
+            if (auto schedule =
+                    Schedule::make(job.cron_set, zone_name(job, rules.default_zone), job_)) {
                 version.schedule = *schedule;
             }
         }
@@ -155,14 +156,7 @@ void RequiredAudit::judge(const LedgerEntry& row, const Question& question,
 void RequiredAudit::add(FindingKind kind, const LedgerEntry& row, std::string what)
 {
     ++report_.found[static_cast<std::size_t>(kind)];
-    Finding finding;
-    finding.kind = kind;
-    finding.run = row.id;
-    finding.until = row.id.scheduled_at;
-    finding.state = row.state;
-    finding.started_at = row.started_at;
-    finding.what = std::move(what);
-    findings_.push_back(std::move(finding));
+    findings_.push_back(finding_of(kind, row.id, &row, std::move(what)));
 }
 
 }  // namespace peercron

@@ -3,7 +3,6 @@
 #include "base/percent.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
-#include "http/text.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
