@@ -39,9 +39,9 @@ struct RequiredAttempt {
 
 /// The attempt of those rows that says how the job's last fire of `since` < scheduled time <=
 /// `until` ended, or that it has not: the newest one of that fire. What was taken back, or is a
-/// rehearsal, is no fire; a further attempt that did not run leaves it with how the one before
-/// ended. A row for several fires counts at the last of them, or at `until`, if that is earlier.
-/// nullopt: there is none.
+/// rehearsal, is no fire. A further attempt that did not run does not count: then the one before
+/// says how the fire ended. A row for several fires counts at the last of them, or at `until`, if
+/// that is earlier. nullopt: there is none.
 /// @param since not set: since ever.
 std::optional<RequiredAttempt> last_fire(std::span<const RequiredAttempt> rows,
                                          std::optional<WallTime> since, WallTime until);

@@ -54,8 +54,8 @@ public:
     /// That of a person at the OpenID provider.
     virtual std::optional<UserAccount> find_account_of(const std::string& identity) = 0;
     /// Has the account belong to the person at the provider from now on, with this role, if one is
-    /// given; changes nothing else, whatever somebody changes meanwhile. False: it is not one that
-    /// the provider may sign in, or somebody else's, and nothing is changed.
+    /// given. Writes nothing else, so what others change meanwhile stays. False: the provider may
+    /// not sign in to the account, or it is somebody else's, and nothing is changed.
     virtual bool bind_account(std::int64_t id, const std::string& identity,
                               std::optional<Role> role) = 0;
     /// With its sessions; false: there was none.

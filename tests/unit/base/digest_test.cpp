@@ -34,7 +34,7 @@ TEST(HmacTest, AgreesWithTheRfc)
               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
-TEST(HmacTest, AnEmptyKeyIsAKeyAndEachMessageStartsAnew)
+TEST(HmacTest, AKeyMayBeEmptyAndMessagesDoNotDependOnEachOther)
 {
     Hmac hmac{std::string_view()};
     const std::string expected = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad";

@@ -47,6 +47,13 @@ protected:
         beat.load.slots = 100;
         term_->beat(alpha, beat, now_);
     }
+    /// Job 2 is as report_ says from now on.
+    void change_report()
+    {
+        report_.effective_from = now_.wall;
+        jobs_.put(report_, now_.wall);
+        term_->jobs_changed(std::vector{report_job}, {}, now_);
+    }
     PlanStep step_at(std::chrono::milliseconds after_midnight)
     {
         at(after_midnight);
@@ -337,9 +344,7 @@ TEST_F(TermRequiresTest, AStoppedJobsWaitingFireIsTakenBack)
     answer(std::nullopt);
     at(65s);
     report_.stop = true;
-    report_.effective_from = now_.wall;
-    jobs_.put(report_, now_.wall);
-    term_->jobs_changed(std::vector{report_job}, {}, now_);
+    change_report();
     const PlanStep taken_back = step_at(66s);
     ASSERT_THAT(taken_back.ended, SizeIs(1));
     EXPECT_EQ(taken_back.ended[0].state, RunState::revoked);
@@ -356,9 +361,7 @@ TEST_F(TermRequiresTest, AJobThatRequiresNothingAnyMoreLetsItsFireGo)
     at(65s);
     report_.required.clear();
     report_.requires_wait = 0s;
-    report_.effective_from = now_.wall;
-    jobs_.put(report_, now_.wall);
-    term_->jobs_changed(std::vector{report_job}, {}, now_);
+    change_report();
     step_at(66s);
     EXPECT_TRUE(is_ordered(fire(report_job, 60s)));
 }
@@ -377,9 +380,7 @@ TEST_F(TermRequiresTest, AnAnswerToAnotherQuestionDoesNotCount)
         findings.push_back({question, {job}});
     }
     report_.required = {"load"};
-    report_.effective_from = now_.wall;
-    jobs_.put(report_, now_.wall);
-    term_->jobs_changed(std::vector{report_job}, {}, now_);
+    change_report();
     term_->found_required(std::move(findings), now_);
     step();
     EXPECT_FALSE(is_ordered(fire(report_job, 60s)));
@@ -395,9 +396,7 @@ TEST_F(TermRequiresTest, NorDoesOneThatAChangeHasOvertaken)
     step_at(60s);
     answer(attempt(RunState::success));
     report_.required = {"load"};
-    report_.effective_from = now_.wall;
-    jobs_.put(report_, now_.wall);
-    term_->jobs_changed(std::vector{report_job}, {}, now_);
+    change_report();
     step();
     EXPECT_FALSE(is_ordered(fire(report_job, 60s)));
     EXPECT_TRUE(term_->has_required_questions());

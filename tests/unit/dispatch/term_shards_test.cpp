@@ -84,6 +84,22 @@ protected:
         term_->jobs_changed(changed, given_back, now_);
         return step();
     }
+    /// Job 1 has two parts, which run, and job 2, with three, runs after it.
+    void start_parent_of_two()
+    {
+        Job parent = cut(2);
+        parent.name = "parent";
+        Job child = cut(3, 2);
+        child.cron_set.clear();
+        child.run_after = {"parent"};
+        add(child);
+        plan(parent);
+        term_->take_chain_questions(100);
+        term_->found_chain_rows({}, now_.steady);
+        at(60s);
+        report(alpha, part(0), RunState::running);
+        report(alpha, part(1), RunState::running);
+    }
     void end(const RunId& id, RunState state)
     {
         RunReport report;
@@ -359,18 +375,7 @@ TEST_F(TermShardsTest, AFireThatNobodyPlannedHasThePartsOfTheVersionByWhichItWas
 
 TEST_F(TermShardsTest, AJobThatRunsAfterItWaitsForAllParts)
 {
-    Job parent = cut(2);
-    parent.name = "parent";
-    Job child = cut(3, 2);
-    child.cron_set.clear();
-    child.run_after = {"parent"};
-    add(child);
-    plan(parent);
-    term_->take_chain_questions(100);
-    term_->found_chain_rows({}, now_.steady);
-    at(60s);
-    report(alpha, part(0), RunState::running);
-    report(alpha, part(1), RunState::running);
+    start_parent_of_two();
     connect(alpha, knowing());
     at(61s);
     end(part(1), RunState::success);
@@ -382,18 +387,7 @@ TEST_F(TermShardsTest, AJobThatRunsAfterItWaitsForAllParts)
 
 TEST_F(TermShardsTest, AJobThatRunsAfterItSeesTheWorstPart)
 {
-    Job parent = cut(2);
-    parent.name = "parent";
-    Job child = cut(3, 2);
-    child.cron_set.clear();
-    child.run_after = {"parent"};
-    add(child);
-    plan(parent);
-    term_->take_chain_questions(100);
-    term_->found_chain_rows({}, now_.steady);
-    at(60s);
-    report(alpha, part(0), RunState::running);
-    report(alpha, part(1), RunState::running);
+    start_parent_of_two();
     at(61s);
     end(part(1), RunState::failed);
     at(62s);
