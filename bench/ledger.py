@@ -1,4 +1,5 @@
 """A ledger and a table of jobs of any size, filled in the database itself: MariaDB."""
+import contextlib
 import time
 
 import load
@@ -7,6 +8,8 @@ DAYS = 30  # that the rows are spread over, to the present
 NEEDLE_EACH = 1000  # one output of this many has the word to search for
 FAILED_EACH = 50
 CHUNK = 500_000
+FILLING = {"innodb_buffer_pool_size": 3 << 30, "innodb_log_file_size": 1 << 30, "innodb_io_capacity_max": 20_000,
+           "innodb_io_capacity": 4_000}
 COLUMNS = ("cron_id, time, output, use_time, dispatch_time, dispatch_server, run_server, scheduled_at, attempt, state,"
            " reason, exit_code, started_at, ended_at, epoch, cpu_time, max_rss, output_bytes")
 
@@ -27,10 +30,27 @@ def fill(cluster, jobs, rows):
                 REPLACE(REPLACE(definition_after, 'the-name', name), 'the remark', remark)
             FROM cron JOIN cron_revision AS model ON model.cron_id = {template} WHERE cron.id > {template};
         COMMIT""", seconds=load.SQL_SECONDS)
-    for begin in range(0, rows, CHUNK):
-        cluster.sql(insert_rows(jobs, template, rows, begin, min(CHUNK, rows - begin)), seconds=load.SQL_SECONDS)
-        print(f"   {min(begin + CHUNK, rows):,} of {rows:,} rows after {time.monotonic() - began:.0f} s", flush=True)
+    with large_memory(cluster):
+        for begin in range(0, rows, CHUNK):
+            cluster.sql(insert_rows(jobs, template, rows, begin, min(CHUNK, rows - begin)), seconds=load.SQL_SECONDS)
+            print(f"   {min(begin + CHUNK, rows):,} of {rows:,} rows after {time.monotonic() - began:.0f} s", flush=True)
     return template
+
+
+@contextlib.contextmanager
+def large_memory(cluster):
+    """The database has room for all indices while the rows come in, which is four times as fast; then what it had."""
+    [before] = cluster.sql("SELECT " + ", ".join(f"@@GLOBAL.{name} AS {name}" for name in FILLING))
+    set_globals(cluster, FILLING)
+    try:
+        yield
+    finally:
+        set_globals(cluster, before)
+
+
+def set_globals(cluster, values):
+    for name, value in values.items():
+        cluster.sql(f"SET GLOBAL {name} = {value}", seconds=load.SQL_SECONDS)
 
 
 def insert_rows(jobs, first_job, rows, begin, count):
