@@ -11,6 +11,7 @@
 #include "dispatch/historian.hpp"
 #include "dispatch/inherited_steps.hpp"
 #include "dispatch/job_reader.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/node_links.hpp"
 #include "dispatch/node_requests.hpp"
 #include "dispatch/requirement_reader.hpp"
@@ -85,6 +86,7 @@ private:
     Historian historian_;
     JobReader job_reader_;
     DoubtReader doubt_reader_;
+    const LedgerReads ledger_;
     RetryReader retry_reader_;
     DaemonReader daemon_reader_;
     ChainReader chain_reader_;
