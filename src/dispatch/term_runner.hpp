@@ -57,7 +57,7 @@ private:
     asio::awaitable<void> take_back_early();
 
     asio::awaitable<void> dispatch();
-    std::chrono::milliseconds until_next_round() const;
+    SteadyTime::duration until_next_round() const;
     bool is_idle() const;
     void follow_lag();
     asio::awaitable<void> let_jobs_change();

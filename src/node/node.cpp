@@ -470,7 +470,7 @@ private:
         for (;;) {
             const SteadyTime confirmed = coordinator_->session_confirmed();
             if (confirmed != SteadyTime::min()) executor_.session_confirmed(confirmed);
-            co_await sleep_for(shared_pause(pause, clock_.now()));
+            co_await sleep_for(shared_pause(pause, clock_.exact_now()));
         }
     }
 
