@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.hpp"
 #include "dispatch/plan_clock.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/until_it_works.hpp"
