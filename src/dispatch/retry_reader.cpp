@@ -41,8 +41,7 @@ asio::awaitable<void> RetryReader::look_for_failed()
 {
     // Steps that are added while earlier ones are stored need not be there when the store is read.
     rules_.begin_reading_failed();
-    const Retry retry{.trouble =
-                          "dispatch: cannot read which runs failed and were not tried again",
+    const Retry retry{.trouble = "dispatch: cannot read which runs failed and were not tried again",
                       .first_pause = 1s,
                       .longest_pause = 30s};
     const auto query = [](Store& store, WallTime now) {

@@ -38,8 +38,7 @@ void ConfigReload::read_again()
     spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));
     const std::vector<std::string> waiting = differing_keys(in_force_, *fresh);
     if (waiting.empty()) return;
-    spdlog::warn("node: the changes of {} take effect at the next start",
-                 fmt::join(waiting, ", "));
+    spdlog::warn("node: the changes of {} take effect at the next start", fmt::join(waiting, ", "));
 }
 
 }  // namespace peercron

@@ -26,9 +26,8 @@ LocalServer::LocalServer(const asio::any_io_executor& executor, const Config& co
                 std::filesystem::perms::group_exec | std::filesystem::perms::others_exec;
             std::filesystem::permissions(path_.parent_path(), own | passable);
         }
-        server_.emplace(executor,
-                        http_settings(config, std::string(local_scheme) + path_.string()), router,
-                        metrics, budget);
+        server_.emplace(executor, http_settings(config, std::string(local_scheme) + path_.string()),
+                        router, metrics, budget);
     } catch (const std::exception& error) {
         if (!is_usual) throw;
         spdlog::warn("node: no socket for users of this machine: {}", error.what());

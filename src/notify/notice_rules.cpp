@@ -280,7 +280,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     // A daemon may fail after it was healthy: the run has failed, and the job is well.
     const bool is_given_up = run.reason.cause == Cause::start_limit;
     const bool is_failure = says == RunVerdict::good ? run.state != RunState::success
-                                                  : says == RunVerdict::bad && !is_given_up;
+                                                     : says == RunVerdict::bad && !is_given_up;
     if (says == RunVerdict::good && !is_failure) look.tell_run(NoticeKind::success);
     if (is_failure) look.tell_run(NoticeKind::failed);
     if (run.state == RunState::lost) look.tell_run(NoticeKind::lost);

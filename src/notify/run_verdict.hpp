@@ -13,7 +13,8 @@ namespace peercron {
 /// What the end of a run says about its job.
 enum class RunVerdict : std::uint8_t { nothing, good, bad, missed };
 
-/// Of a run that is its whole fire, or of one part by itself. Nothing, while a further attempt follows.
+/// Of a run that is its whole fire, or of one part by itself. Nothing, while a further attempt
+/// follows.
 RunVerdict run_verdict(const Job& job, const RunReport& run);
 
 /// What the end of one of several parts says about its fire.

@@ -47,10 +47,7 @@ protected:
 
     static Read query(Store& store, WallTime now) { return {store.newest_epoch(), now}; }
 
-    asio::awaitable<void> read()
-    {
-        found_ = co_await ledger_.read(retry_, query);
-    }
+    asio::awaitable<void> read() { found_ = co_await ledger_.read(retry_, query); }
 
     asio::awaitable<void> try_to_read()
     {
