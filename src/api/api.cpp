@@ -43,6 +43,7 @@ Router make_api_router(const ApiContext& context)
     Access access(context.rules, context.access.directory());
     Router router(std::move(access), explain_store_error, limit);
     add_cron_routes(router, context);
+    add_cron_change_routes(router, context);
     add_log_routes(router, context);
     add_audit_routes(router, context);
     add_run_routes(router, context);

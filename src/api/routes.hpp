@@ -16,6 +16,7 @@ class JobBook;
 // The calls by resource; each adds its routes.
 
 void add_cron_routes(Router& router, const ApiContext& context);
+void add_cron_change_routes(Router& router, const ApiContext& context);
 void add_log_routes(Router& router, const ApiContext& context);
 void add_audit_routes(Router& router, const ApiContext& context);
 void add_run_routes(Router& router, const ApiContext& context);

@@ -9,6 +9,9 @@ namespace peercron {
 /// Everything that is stored or sent between nodes is of this type.
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
+/// The same, as exactly as a machine's clock tells it.
+using ExactWallTime = std::chrono::sys_time<std::chrono::nanoseconds>;
+
 /// A moment of this machine's monotonic clock; means nothing elsewhere. Leases, silences and
 /// deadlines are measured with it, because nobody can set it.
 using SteadyTime = std::chrono::steady_clock::time_point;
@@ -27,6 +30,8 @@ public:
 
     virtual WallTime now() const = 0;
     virtual SteadyTime steady_now() const = 0;
+    /// now() with what that leaves out.
+    virtual ExactWallTime exact_now() const { return now(); }
 };
 
 /// The machine's own clocks.
@@ -37,6 +42,7 @@ public:
         return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
     }
     SteadyTime steady_now() const override { return std::chrono::steady_clock::now(); }
+    ExactWallTime exact_now() const override { return std::chrono::system_clock::now(); }
 };
 
 /// Milliseconds since the epoch, the form in which tables and messages carry a moment.

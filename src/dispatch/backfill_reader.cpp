@@ -1,7 +1,5 @@
 #include "dispatch/backfill_reader.hpp"
 
-#include "dispatch/until_it_works.hpp"
-
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -20,17 +18,6 @@ constexpr std::chrono::milliseconds busy_pause{300};
 
 }  // namespace
 
-BackfillReader::BackfillReader(asio::any_io_executor executor, const PlanClock& clock,
-                               StorePool& store, StepWriter& writer, TermRules& rules,
-                               std::function<void()> wake)
-    : clock_(clock),
-      store_(store),
-      writer_(writer),
-      rules_(rules),
-      wake_(std::move(wake)),
-      begun_(std::move(executor))
-{}
-
 asio::awaitable<void> BackfillReader::run()
 {
     // By then the commands of nodes that had died before the term are gone.
@@ -38,28 +25,18 @@ asio::awaitable<void> BackfillReader::run()
     for (;;) {
         is_noticed_ = false;
         if (found_.wanted.empty()) co_await look();
-        const SteadyTime due = clock_.now().steady + (found_.goes_on ? busy_pause : idle_pause);
-        while (!is_noticed_ && clock_.now().steady < due) co_await begun_.wait_until(due);
+        const SteadyTime due = ledger_.now().steady + (found_.goes_on ? busy_pause : idle_pause);
+        while (!is_noticed_ && ledger_.now().steady < due) co_await begun_.wait_until(due);
     }
 }
 
 asio::awaitable<void> BackfillReader::look()
 {
-    co_await writer_.store_added();
-    Retry retry;
-    retry.trouble = "dispatch: cannot read what backfills are to run";
-    retry.first_pause = 1s;
-    retry.longest_pause = 30s;
-    const auto attempt = [this] { return ask(); };
-    found_ = co_await until_it_works(retry, attempt);
-    if (!found_.wanted.empty()) wake_();
-}
-
-/// Throws StoreError.
-asio::awaitable<BackfillReader::Found> BackfillReader::ask()
-{
-    const auto work = [now = clock_.now().wall](Store& store) { return read(store, now); };
-    co_return co_await store_.call(work);
+    const Retry retry{.trouble = "dispatch: cannot read what backfills are to run",
+                      .first_pause = 1s,
+                      .longest_pause = 30s};
+    found_ = co_await ledger_.read(retry, read);
+    if (!found_.wanted.empty()) ledger_.wake();
 }
 
 void BackfillReader::plan_runs()
@@ -67,7 +44,7 @@ void BackfillReader::plan_runs()
     for (Wanted& wanted : std::exchange(found_.wanted, {})) {
         // What cannot run now is found again.
         const Result<RunId> run = rules_.run_again(wanted.fire, wanted.newest,
-                                                   std::move(wanted.requested_by), clock_.now());
+                                                   std::move(wanted.requested_by), ledger_.now());
         if (!run) spdlog::debug("dispatch: a backfill waits: {}", run.error().message);
     }
 }

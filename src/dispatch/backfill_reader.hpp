@@ -1,15 +1,12 @@
 #pragma once
 
 #include "base/event.hpp"
-#include "dispatch/plan_clock.hpp"
-#include "dispatch/step_writer.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/term_rules.hpp"
 #include "store/backfill_store.hpp"
-#include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,9 +19,9 @@ namespace peercron {
 /// the I/O thread.
 class BackfillReader {
 public:
-    /// @param wake has the dispatch loop look at the rules.
-    BackfillReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                   StepWriter& writer, TermRules& rules, std::function<void()> wake);
+    BackfillReader(const LedgerReads& ledger, TermRules& rules)
+        : ledger_(ledger), rules_(rules), begun_(ledger.executor())
+    {}
 
     /// Ends only by cancellation.
     asio::awaitable<void> run();
@@ -51,14 +48,10 @@ private:
     };
 
     asio::awaitable<void> look();
-    asio::awaitable<Found> ask();
     static Found read(Store& store, WallTime now);
 
-    const PlanClock& clock_;
-    StorePool& store_;
-    StepWriter& writer_;
+    const LedgerReads& ledger_;
     TermRules& rules_;
-    const std::function<void()> wake_;
     Event begun_;
     bool is_noticed_ = false;
     Found found_;

@@ -1,12 +1,11 @@
 #include "dispatch/chain_reader.hpp"
 
-#include "dispatch/until_it_works.hpp"
-
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -26,16 +25,6 @@ constexpr auto longest_hold = 90s;
 
 }  // namespace
 
-ChainReader::ChainReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                         StepWriter& writer, TermRules& rules, std::function<void()> wake)
-    : clock_(clock),
-      store_(store),
-      writer_(writer),
-      rules_(rules),
-      wake_(std::move(wake)),
-      wanted_(std::move(executor))
-{}
-
 asio::awaitable<void> ChainReader::run()
 {
     for (;;) {
@@ -48,8 +37,8 @@ asio::awaitable<void> ChainReader::run()
                 looks = 0;
             }
             co_await answer_questions();
-            const SteadyTime due = clock_.now().steady + look_again_after[looks];
-            while (!rules_.has_chain_questions() && clock_.now().steady < due) {
+            const SteadyTime due = ledger_.now().steady + look_again_after[looks];
+            while (!rules_.has_chain_questions() && ledger_.now().steady < due) {
                 co_await wanted_.wait_until(due);
             }
             if (rules_.has_chain_questions()) continue;
@@ -64,24 +53,14 @@ asio::awaitable<void> ChainReader::answer_questions()
 {
     while (rules_.has_chain_questions()) {
         const std::vector<ChainEdge> edges = rules_.take_chain_questions(children_per_read);
-        // A ledger that lacks steps does not know of all rows.
-        co_await writer_.store_added();
-        Retry retry;
-        retry.trouble = "dispatch: cannot read which jobs have to run after others";
-        const auto attempt = [this, &edges] { return ask(edges); };
-        std::vector<ChainRow> rows = co_await until_it_works(retry, attempt);
-        rules_.found_chain_rows(std::move(rows), clock_.now().steady + longest_hold);
-        wake_();
+        const Retry retry{.trouble = "dispatch: cannot read which jobs have to run after others"};
+        const auto query = [&edges](Store& store, WallTime now) {
+            return store.chain_rows(edges, now - chain_reach);
+        };
+        std::vector<ChainRow> rows = co_await ledger_.read(retry, query);
+        rules_.found_chain_rows(std::move(rows), ledger_.now().steady + longest_hold);
+        ledger_.wake();
     }
-}
-
-/// Throws StoreError.
-asio::awaitable<std::vector<ChainRow>> ChainReader::ask(const std::vector<ChainEdge>& edges)
-{
-    const auto read = [&edges, since = clock_.now().wall - chain_reach](Store& store) {
-        return store.chain_rows(edges, since);
-    };
-    co_return co_await store_.call(read);
 }
 
 }  // namespace peercron

@@ -1,16 +1,10 @@
 #pragma once
 
 #include "base/event.hpp"
-#include "dispatch/plan_clock.hpp"
-#include "dispatch/step_writer.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/term_rules.hpp"
-#include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
-
-#include <functional>
-#include <span>
-#include <vector>
 
 namespace peercron {
 
@@ -19,9 +13,9 @@ namespace peercron {
 /// alone. See Chains. Lives on the I/O thread.
 class ChainReader {
 public:
-    /// @param wake has the loop look at what is here.
-    ChainReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                StepWriter& writer, TermRules& rules, std::function<void()> wake);
+    ChainReader(const LedgerReads& ledger, TermRules& rules)
+        : ledger_(ledger), rules_(rules), wanted_(ledger.executor())
+    {}
 
     /// Ends only by cancellation.
     asio::awaitable<void> run();
@@ -31,13 +25,9 @@ public:
 
 private:
     asio::awaitable<void> answer_questions();
-    asio::awaitable<std::vector<ChainRow>> ask(const std::vector<ChainEdge>& edges);
 
-    const PlanClock& clock_;
-    StorePool& store_;
-    StepWriter& writer_;
+    const LedgerReads& ledger_;
     TermRules& rules_;
-    const std::function<void()> wake_;
     Event wanted_;
 };
 

@@ -1,6 +1,7 @@
 #include "dispatch/clock_keeper.hpp"
 
 #include "base/event.hpp"
+#include "base/shared_pause.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <spdlog/spdlog.h>
@@ -53,7 +54,7 @@ asio::awaitable<void> ClockKeeper::run()
 {
     SteadyTime next_look = clock_.now().steady + early_rows_interval;
     for (;;) {
-        co_await sleep_for(clock_interval);
+        co_await sleep_for(until_next_look());
         const bool compared = co_await compare();
         if (!compared) continue;
         co_await check();
@@ -67,6 +68,12 @@ asio::awaitable<void> ClockKeeper::run()
             "ran",
             step->moved);
     }
+}
+
+SteadyTime::duration ClockKeeper::until_next_look() const
+{
+    if (!settings_.is_alone) return clock_interval;
+    return shared_pause(clock_interval, clock_.machine().exact_now());
 }
 
 /// Says whether it could. A database that does not answer is asked again later.

@@ -39,6 +39,7 @@ public:
 private:
     enum class Plan : std::uint8_t { stays, goes_back };
 
+    SteadyTime::duration until_next_look() const;
     asio::awaitable<bool> compare();
     asio::awaitable<void> read_clock();
     void count_clocks();

@@ -1,14 +1,10 @@
 #pragma once
 
 #include "base/event.hpp"
-#include "dispatch/plan_clock.hpp"
-#include "dispatch/step_writer.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/term_rules.hpp"
-#include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
-
-#include <functional>
 
 namespace peercron {
 
@@ -17,9 +13,9 @@ namespace peercron {
 /// Daemons. Lives on the I/O thread.
 class DaemonReader {
 public:
-    /// @param wake has the loop look at what is here.
-    DaemonReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                 StepWriter& writer, TermRules& rules, std::function<void()> wake);
+    DaemonReader(const LedgerReads& ledger, TermRules& rules)
+        : ledger_(ledger), rules_(rules), wanted_(ledger.executor())
+    {}
 
     /// Ends only by cancellation.
     asio::awaitable<void> run();
@@ -28,11 +24,8 @@ public:
     void notice() { wanted_.notify(); }
 
 private:
-    const PlanClock& clock_;
-    StorePool& store_;
-    StepWriter& writer_;
+    const LedgerReads& ledger_;
     TermRules& rules_;
-    const std::function<void()> wake_;
     Event wanted_;
 };
 

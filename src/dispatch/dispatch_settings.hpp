@@ -9,7 +9,13 @@ namespace peercron {
 /// The limits that a dispatcher keeps; the defaults are in config/config.hpp.
 struct DispatchSettings {
     std::string default_zone = "UTC";
+    /// There are no other nodes, and will be none: then regular looks wait for the moments that all
+    /// looks share (base/shared_pause.hpp).
+    bool is_alone = false;
     std::chrono::milliseconds lookahead{2000};
+    /// The longest time between two commits: it tells a deposed dispatcher, and moves
+    /// planned-through.
+    std::chrono::milliseconds longest_plan_pause{1000};
     std::chrono::milliseconds misfire_window{60000};  ///< of jobs without one; 0 = no limit
     std::chrono::milliseconds start_deadline{300'000};
     std::chrono::milliseconds poll_interval{2000};

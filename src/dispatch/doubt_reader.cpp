@@ -6,7 +6,6 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
-#include <cstdint>
 #include <utility>
 
 namespace peercron {
@@ -42,8 +41,7 @@ asio::awaitable<void> DoubtReader::run()
         Read read;
         read.doubts = rules_.doubts();
         // A ledger that lacks steps says nothing about their runs.
-        const std::uint64_t handed_out = writer_.added();
-        while (writer_.stored() < handed_out) co_await writer_.changed().wait();
+        co_await writer_.store_added();
         read.found = co_await calls_.begin_term();
         const bool wants_more = rules_.wants_runs_to_repeat(read.doubts);
         if (wants_more) read.runs_to_repeat = co_await runs_to_repeat();

@@ -1,5 +1,7 @@
 #include "dispatch/job_reader.hpp"
 
+#include "base/shared_pause.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <utility>
@@ -30,7 +32,7 @@ asio::awaitable<void> JobReader::read_all(const StoreCalls& calls)
 asio::awaitable<void> JobReader::run()
 {
     for (;;) {
-        const auto next_poll = clock_.now().steady + settings_.poll_interval;
+        const SteadyTime next_poll = clock_.now().steady + until_next_poll();
         while (clock_.now().steady < next_poll) {
             if (changes_to_read_.empty() && runs_to_read_.empty()) {
                 co_await read_wanted_.wait_until(next_poll);
@@ -40,6 +42,12 @@ asio::awaitable<void> JobReader::run()
         }
         co_await poll_once();
     }
+}
+
+SteadyTime::duration JobReader::until_next_poll() const
+{
+    if (!settings_.is_alone) return settings_.poll_interval;
+    return shared_pause(settings_.poll_interval, clock_.machine().exact_now());
 }
 
 void JobReader::read_for(NodeRequest<JobChanged> change)

@@ -58,6 +58,7 @@ private:
     std::optional<PastQuery> wanted_past(const Job& row) override;
     void learn_unwanted(const std::vector<JobPast>& pasts) override;
 
+    SteadyTime::duration until_next_poll() const;
     asio::awaitable<void> poll();
     asio::awaitable<void> poll_once();
     asio::awaitable<void> read_asked();

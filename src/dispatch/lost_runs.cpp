@@ -106,7 +106,7 @@ bool LostRuns::may_have_started(const TrackedRun& run, const OpenRun& row) const
     if (run.node() == book_.self) {
         // This clock may have been set since, and the plan tells what it was.
         const WallTime planned_at = book_.planned_before - book_.settings.lookahead;
-        until = std::max(node.process_started, planned_at + longest_plan_pause);
+        until = std::max(node.process_started, planned_at + book_.settings.longest_plan_pause);
         // It was set back, and nobody knows how long the process before lived on after that plan.
         if (planned_at > node.process_started) until = std::max(until, book_.planned_before);
     }

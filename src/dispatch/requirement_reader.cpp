@@ -1,6 +1,5 @@
 #include "dispatch/requirement_reader.hpp"
 
-#include "dispatch/until_it_works.hpp"
 #include "model/run_request.hpp"
 
 #include <algorithm>
@@ -83,34 +82,22 @@ std::vector<RequiredFinding> read_required(Store& store,
 
 }  // namespace
 
-RequirementReader::RequirementReader(asio::any_io_executor executor, const PlanClock& clock,
-                                     StorePool& store, StepWriter& writer, TermRules& rules,
-                                     std::function<void()> wake)
-    : clock_(clock),
-      store_(store),
-      writer_(writer),
-      rules_(rules),
-      wake_(std::move(wake)),
-      wanted_(std::move(executor))
-{}
-
 asio::awaitable<void> RequirementReader::run()
 {
     for (;;) {
-        std::vector<RequiredQuestion> questions =
-            rules_.take_required_questions(clock_.now(), fires_per_look);
+        const std::vector<RequiredQuestion> questions =
+            rules_.take_required_questions(ledger_.now(), fires_per_look);
         if (questions.empty()) {
             co_await wait_for_question();
             continue;
         }
-        // A ledger that lacks steps does not know of all rows.
-        co_await writer_.store_added();
-        Retry retry;
-        retry.trouble = "dispatch: cannot read how jobs ended that others require";
-        const auto attempt = [this, &questions] { return ask(questions); };
-        std::vector<RequiredFinding> findings = co_await until_it_works(retry, attempt);
-        rules_.found_required(std::move(findings), clock_.now());
-        if (rules_.has_decided_required()) wake_();
+        const Retry retry{.trouble = "dispatch: cannot read how jobs ended that others require"};
+        const auto query = [&questions](Store& store, WallTime) {
+            return read_required(store, questions);
+        };
+        std::vector<RequiredFinding> findings = co_await ledger_.read(retry, query);
+        rules_.found_required(std::move(findings), ledger_.now());
+        if (rules_.has_decided_required()) ledger_.wake();
     }
 }
 
@@ -121,18 +108,8 @@ asio::awaitable<void> RequirementReader::wait_for_question()
         co_await wanted_.wait();
         co_return;
     }
-    const Moment now = clock_.now();
+    const Moment now = ledger_.now();
     co_await wanted_.wait_until(now.steady + std::max(*next - now.wall, 1ms));
-}
-
-/// Throws StoreError.
-asio::awaitable<std::vector<RequiredFinding>> RequirementReader::ask(
-    std::vector<RequiredQuestion> questions)
-{
-    const auto read = [questions = std::move(questions)](Store& store) {
-        return read_required(store, questions);
-    };
-    co_return co_await store_.call(read);
 }
 
 }  // namespace peercron

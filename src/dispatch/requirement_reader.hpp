@@ -1,15 +1,10 @@
 #pragma once
 
 #include "base/event.hpp"
-#include "dispatch/plan_clock.hpp"
-#include "dispatch/step_writer.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/term_rules.hpp"
-#include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
-
-#include <functional>
-#include <vector>
 
 namespace peercron {
 
@@ -17,9 +12,9 @@ namespace peercron {
 /// require. See Requirements. Lives on the I/O thread.
 class RequirementReader {
 public:
-    /// @param wake has the loop look at what is here.
-    RequirementReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                      StepWriter& writer, TermRules& rules, std::function<void()> wake);
+    RequirementReader(const LedgerReads& ledger, TermRules& rules)
+        : ledger_(ledger), rules_(rules), wanted_(ledger.executor())
+    {}
 
     /// Ends only by cancellation.
     asio::awaitable<void> run();
@@ -29,13 +24,9 @@ public:
 
 private:
     asio::awaitable<void> wait_for_question();
-    asio::awaitable<std::vector<RequiredFinding>> ask(std::vector<RequiredQuestion> questions);
 
-    const PlanClock& clock_;
-    StorePool& store_;
-    StepWriter& writer_;
+    const LedgerReads& ledger_;
     TermRules& rules_;
-    const std::function<void()> wake_;
     Event wanted_;
 };
 

@@ -1,13 +1,10 @@
 #include "dispatch/retry_reader.hpp"
 
-#include "dispatch/until_it_works.hpp"
-
 #include <array>
 #include <chrono>
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -23,19 +20,6 @@ constexpr std::array<std::chrono::seconds, 2> further_looks{10s, 60s};
 
 }  // namespace
 
-RetryReader::RetryReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                         StepWriter& writer, NodeRequests& requests, TermRules& rules,
-                         std::function<void()> wake)
-    : clock_(clock),
-      store_(store),
-      writer_(writer),
-      requests_(requests),
-      rules_(rules),
-      wake_(std::move(wake)),
-      hidden_ends_(executor),
-      wanted_(std::move(executor))
-{}
-
 asio::awaitable<void> RetryReader::read_failed()
 {
     for (;;) {
@@ -43,8 +27,8 @@ asio::awaitable<void> RetryReader::read_failed()
         co_await sleep_for(first_look);
         co_await look_for_failed();
         for (const auto pause : further_looks) {
-            const SteadyTime due = clock_.now().steady + pause;
-            while (!rules_.has_hidden_ends() && clock_.now().steady < due) {
+            const SteadyTime due = ledger_.now().steady + pause;
+            while (!rules_.has_hidden_ends() && ledger_.now().steady < due) {
                 co_await hidden_ends_.wait_until(due);
             }
             if (rules_.has_hidden_ends()) break;
@@ -55,28 +39,18 @@ asio::awaitable<void> RetryReader::read_failed()
 
 asio::awaitable<void> RetryReader::look_for_failed()
 {
-    // A ledger that lacks steps does not know what was tried again by them. More may be added while
-    // these are stored, and need not be there when the store is read.
+    // Steps that are added while earlier ones are stored need not be there when the store is read.
     rules_.begin_reading_failed();
-    co_await writer_.store_added();
-    Retry retry;
-    retry.trouble = "dispatch: cannot read which runs failed and were not tried again";
-    retry.first_pause = 1s;
-    retry.longest_pause = 30s;
-    const auto attempt = [this] { return ask_for_failed(); };
-    std::vector<FailedRun> runs = co_await until_it_works(retry, attempt);
+    const Retry retry{.trouble = "dispatch: cannot read which runs failed and were not tried again",
+                      .first_pause = 1s,
+                      .longest_pause = 30s};
+    const auto query = [](Store& store, WallTime now) {
+        return store.runs_to_retry(now - failed_reach);
+    };
+    std::vector<FailedRun> runs = co_await ledger_.read(retry, query);
     const bool are_any = !runs.empty();
     rules_.found_failed(std::move(runs));
-    if (are_any) wake_();
-}
-
-/// Throws StoreError.
-asio::awaitable<std::vector<FailedRun>> RetryReader::ask_for_failed()
-{
-    const auto read = [since = clock_.now().wall - failed_reach](Store& store) {
-        return store.runs_to_retry(since);
-    };
-    co_return co_await store_.call(read);
+    if (are_any) ledger_.wake();
 }
 
 void RetryReader::read_for(NodeRequest<RetryRun> request)
@@ -97,26 +71,17 @@ asio::awaitable<void> RetryReader::read_requested()
         } else {
             requests_.answer(request.node, request.asked.request, newest.error().message);
         }
-        wake_();
+        ledger_.wake();
     }
 }
 
 asio::awaitable<Result<LogRow>> RetryReader::newest_attempt(RunId run)
 {
-    const std::uint64_t planned = writer_.added();
-    while (writer_.stored() < planned && !writer_.is_away()) co_await writer_.changed().wait();
-    if (writer_.stored() < planned) co_return Error{"the ledger cannot be written at the moment"};
-    const auto read = [run](Store& store) { return store.find_newest_attempt(run); };
-    std::optional<LogRow> newest;
-    std::string trouble;
-    try {
-        newest = co_await store_.call(read);
-    } catch (const StoreError& error) {
-        trouble = error.what();
-    }
-    if (!trouble.empty()) co_return Error{std::move(trouble)};
-    if (!newest) co_return Error{to_string(run) + " has no row any more"};
-    co_return *std::move(newest);
+    const auto query = [run](Store& store, WallTime) { return store.find_newest_attempt(run); };
+    Result<std::optional<LogRow>> newest = co_await ledger_.try_read(query);
+    if (!newest) co_return newest.error();
+    if (!*newest) co_return Error{to_string(run) + " has no row any more"};
+    co_return **std::move(newest);
 }
 
 }  // namespace peercron

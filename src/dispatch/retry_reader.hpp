@@ -1,17 +1,13 @@
 #pragma once
 
 #include "base/event.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/node_requests.hpp"
-#include "dispatch/plan_clock.hpp"
-#include "dispatch/step_writer.hpp"
 #include "dispatch/term_rules.hpp"
-#include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
 #include <deque>
-#include <functional>
-#include <vector>
 
 namespace peercron {
 
@@ -20,10 +16,13 @@ namespace peercron {
 /// TermRules::found_failed() and retry_now(). Lives on the I/O thread.
 class RetryReader {
 public:
-    /// @param wake has the loop look at what is here.
-    RetryReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
-                StepWriter& writer, NodeRequests& requests, TermRules& rules,
-                std::function<void()> wake);
+    RetryReader(const LedgerReads& ledger, NodeRequests& requests, TermRules& rules)
+        : ledger_(ledger),
+          requests_(requests),
+          rules_(rules),
+          hidden_ends_(ledger.executor()),
+          wanted_(ledger.executor())
+    {}
 
     // Both end only by cancellation.
 
@@ -39,15 +38,11 @@ public:
 
 private:
     asio::awaitable<void> look_for_failed();
-    asio::awaitable<std::vector<FailedRun>> ask_for_failed();
     asio::awaitable<Result<LogRow>> newest_attempt(RunId run);
 
-    const PlanClock& clock_;
-    StorePool& store_;
-    StepWriter& writer_;
+    const LedgerReads& ledger_;
     NodeRequests& requests_;
     TermRules& rules_;
-    const std::function<void()> wake_;
     Event hidden_ends_;
     Event wanted_;
     std::deque<NodeRequest<RetryRun>> to_read_;

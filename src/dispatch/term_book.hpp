@@ -39,8 +39,6 @@
 
 namespace peercron {
 
-/// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
-inline constexpr std::chrono::seconds longest_plan_pause{1};
 /// Further back than this nothing is fired because of a change, for however long the store could
 /// not be read: so much is remembered of what has ended.
 inline constexpr std::chrono::minutes longest_unread{5};

@@ -59,16 +59,13 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
                   requests_, rules_, dispatcher.self_, dispatcher.settings_, [this] { wake(); }),
       doubt_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.store, calls_,
                     writer_, dispatcher.job_feed_, rules_, [this] { wake(); }),
-      retry_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
-                    writer_, requests_, rules_, [this] { wake(); }),
-      daemon_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
-                     writer_, rules_, [this] { wake(); }),
-      chain_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
-                    writer_, rules_, [this] { wake(); }),
-      requirement_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
-                          writer_, rules_, [this] { wake(); }),
-      backfill_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
-                       writer_, rules_, [this] { wake(); }),
+      ledger_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store, writer_,
+              [this] { wake(); }),
+      retry_reader_(ledger_, requests_, rules_),
+      daemon_reader_(ledger_, rules_),
+      chain_reader_(ledger_, rules_),
+      requirement_reader_(ledger_, rules_),
+      backfill_reader_(ledger_, rules_),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
@@ -142,7 +139,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
         if (rules_.has_daemon_questions()) daemon_reader_.notice();
         if (rules_.has_chain_questions()) chain_reader_.notice();
         if (rules_.has_required_questions()) requirement_reader_.notice();
-        const bool due = now().steady - last_commit_ >= longest_plan_pause;
+        const bool due = now().steady - last_commit_ >= dispatcher_.settings_.longest_plan_pause;
         if (due || requests_.has_answers() || rules_.has_news(now())) co_await commit_step();
         requests_.send_answers();
         copies_.drop_when_stored();
@@ -153,14 +150,10 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
 
 /// Schedules fire at whole seconds: then all cores are for the commands, so that is not when their
 /// successors are planned.
-std::chrono::milliseconds Dispatcher::TermRunner::until_next_round() const
+SteadyTime::duration Dispatcher::TermRunner::until_next_round() const
 {
-    constexpr auto step = 500ms;
-    constexpr auto quiet = 250ms;  // after each whole and half second
-    const auto longest = dispatcher_.settings_.lookahead / 4;
-    if (longest < step) return longest;
-    const auto latest = now().wall + longest - quiet;
-    return longest - latest.time_since_epoch() % step;
+    return shared_pause_within(dispatcher_.settings_.lookahead / 4,
+                               dispatcher_.clock_.machine().exact_now());
 }
 
 bool Dispatcher::TermRunner::is_idle() const
@@ -347,7 +340,8 @@ asio::awaitable<void> Dispatcher::TermRunner::beat()
                 links_.send(node, message);
             }
         }
-        co_await sleep_for(shared_pause(dispatcher_.settings_.beat_interval, now().wall));
+        co_await sleep_for(shared_pause(dispatcher_.settings_.beat_interval,
+                                        dispatcher_.clock_.machine().exact_now()));
     }
 }
 

@@ -11,6 +11,7 @@
 #include "dispatch/historian.hpp"
 #include "dispatch/inherited_steps.hpp"
 #include "dispatch/job_reader.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/node_links.hpp"
 #include "dispatch/node_requests.hpp"
 #include "dispatch/requirement_reader.hpp"
@@ -56,7 +57,7 @@ private:
     asio::awaitable<void> take_back_early();
 
     asio::awaitable<void> dispatch();
-    std::chrono::milliseconds until_next_round() const;
+    SteadyTime::duration until_next_round() const;
     bool is_idle() const;
     void follow_lag();
     asio::awaitable<void> let_jobs_change();
@@ -85,6 +86,7 @@ private:
     Historian historian_;
     JobReader job_reader_;
     DoubtReader doubt_reader_;
+    const LedgerReads ledger_;
     RetryReader retry_reader_;
     DaemonReader daemon_reader_;
     ChainReader chain_reader_;

@@ -23,7 +23,7 @@ struct Retry {
     std::chrono::milliseconds first_pause{100};
     std::chrono::milliseconds longest_pause{2000};
     /// Called after each pause; throws when there is no point in going on. May be empty.
-    std::function<void()> check;
+    std::function<void()> check = {};
 };
 
 /// Runs `attempt`, a function that returns an awaitable, until it does not throw StoreError, and

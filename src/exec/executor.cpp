@@ -301,7 +301,7 @@ SteadyTime Executor::next_look(const Moment& now) const
     // still. With nothing to start or to end it is early enough to find that out afterwards.
     const SteadyTime::duration limit = settings_.rules.silence_limit;
     if (!book_.next_start() && !book_.next_deadline()) {
-        return now.steady + std::min(shared_pause(limit / 3, now.wall), limit / 3);
+        return clock_.steady_now() + shared_pause_within(limit / 3, clock_.exact_now());
     }
     SteadyTime next = now.steady + limit / 6;
     if (const auto start = book_.next_start()) {

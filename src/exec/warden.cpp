@@ -470,7 +470,7 @@ asio::awaitable<void> reap_orphans(const Clock& clock, std::chrono::milliseconds
         do {
             reaped = ::waitpid(-1, nullptr, WNOHANG | __WNOTHREAD);
         } while (reaped > 0);
-        co_await sleep_for(shared_pause(interval, clock.now()));
+        co_await sleep_for(shared_pause(interval, clock.exact_now()));
     }
 }
 

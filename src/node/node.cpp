@@ -5,11 +5,9 @@
 #include "base/clock.hpp"
 #include "base/counted.hpp"
 #include "base/disk_journal.hpp"
-#include "base/environment.hpp"
 #include "base/event.hpp"
 #include "base/log.hpp"
 #include "base/shared_pause.hpp"
-#include "base/socket_places.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/descriptors.hpp"
@@ -19,27 +17,27 @@
 #include "http/server.hpp"
 #include "node/agent.hpp"
 #include "node/backend.hpp"
-#include "node/local_channel.hpp"
+#include "node/certificate.hpp"
+#include "node/config_reload.hpp"
+#include "node/local_server.hpp"
+#include "node/node_facts.hpp"
 #include "node/output_log.hpp"
-#include "node/output_readers.hpp"
 #include "node/own_api.hpp"
 #include "node/part_settings.hpp"
+#include "node/peers.hpp"
 #include "node/service_manager.hpp"
+#include "node/store_metrics.hpp"
 #include "node/store_readiness.hpp"
-#include "node/tcp_channel.hpp"
+#include "node/successor.hpp"
 #include "notify/cluster_desk.hpp"
 #include "notify/courier.hpp"
 #include "notify/heartbeat.hpp"
 #include "notify/messenger.hpp"
 #include "notify/notice_desk.hpp"
 #include "store/store_pool.hpp"
-#include "wire/address.hpp"
-#include "wire/listener.hpp"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-#include <spdlog/fmt/chrono.h>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -48,12 +46,9 @@
 
 #include <algorithm>
 #include <csignal>
-#include <ctime>
 #include <exception>
-#include <filesystem>
 #include <iostream>
 #include <random>
-#include <set>
 #include <utility>
 
 #include <malloc.h>
@@ -75,9 +70,6 @@ constexpr auto port_patience = 8s;
 constexpr auto flush_limit = 5s;
 /// How long the reader of the outputs may take for what is left of them then.
 constexpr auto output_limit = 1s;
-/// How long a dispatcher that is told to stop waits for a node that can take over: one that has
-/// just been started again needs a second until it is registered, passing and connected.
-constexpr auto successor_limit = 5s;
 /// How long it may take then to store that the node stops on purpose.
 constexpr auto leave_limit = 1s;
 /// A second signal that comes earlier is the first one again.
@@ -126,101 +118,17 @@ std::uint64_t random_incarnation()
     return (static_cast<std::uint64_t>(device()) << 32U) | device();
 }
 
-/// Which nodes connect here, and whether encrypted: what an operator looks at before requiring it.
-class AcceptedPeers {
-public:
-    explicit AcceptedPeers(prometheus::Registry& registry)
-    {
-        auto& family = prometheus::BuildCounter()
-                           .Name("peercron_peer_connections_accepted_total")
-                           .Help("Connections of other nodes, by encryption (tls or none)")
-                           .Register(registry);
-        tls_ = &family.Add({{"encryption", "tls"}});
-        none_ = &family.Add({{"encryption", "none"}});
-    }
-
-    void note(const PeerConnection& peer)
-    {
-        (peer.is_encrypted() ? tls_ : none_)->Increment();
-        if (peer.is_encrypted()) return;
-        spdlog::info("peer: the connection of {} ({}, peercron {}) is not encrypted",
-                     peer.peer().node, peer.remote_address(), peer.peer().program_version);
-    }
-
-private:
-    prometheus::Counter* tls_ = nullptr;
-    prometheus::Counter* none_ = nullptr;
-};
-
-/// The certificate of the API, which may be renewed while the node runs.
-class Certificate {
-public:
-    /// Throws std::runtime_error that names the file that cannot be used.
-    Certificate(const Config& config, prometheus::Registry& registry)
-        : context_(api_tls(config).value())
-    {
-        if (!is_used()) return;
-        expiry_ = &prometheus::BuildGauge()
-                       .Name("peercron_tls_certificate_expiry_timestamp_seconds")
-                       .Help("When the certificate of the API expires")
-                       .Register(registry)
-                       .Add({});
-        tell();
-    }
-
-    bool is_used() const { return context_ != nullptr; }
-    /// nullopt: it is not used.
-    std::optional<WallTime> expiry() const
-    {
-        return context_ ? std::optional(certificate_expiry(*context_)) : std::nullopt;
-    }
-    TlsContext context() const { return context_; }
-
-    /// Reads the files again; goes on with the certificate that there is when they are not good.
-    bool reload(const Config& fresh)
-    {
-        const Result<TlsContext> read = api_tls(fresh);
-        if (!read) {
-            spdlog::error("node: the certificate of the API stays as it was: {}",
-                          read.error().message);
-            return false;
-        }
-        context_ = *read;
-        tell();
-        return true;
-    }
-
-private:
-    void tell()
-    {
-        constexpr auto soon = std::chrono::hours(24 * 14);
-        const WallTime expiry = certificate_expiry(*context_);
-        const auto seconds = std::chrono::duration<double>(expiry.time_since_epoch());
-        expiry_->Set(seconds.count());
-        const bool is_late = expiry < std::chrono::system_clock::now() + soon;
-        spdlog::log(is_late ? spdlog::level::warn : spdlog::level::info,
-                    "node: the certificate of the API expires at {:%Y-%m-%d %H:%M} UTC",
-                    fmt::gmtime(static_cast<std::time_t>(seconds.count())));
-    }
-
-    TlsContext context_;  // null: the API is not encrypted
-    prometheus::Gauge* expiry_ = nullptr;
-};
-
 class Node {
 public:
     Node(asio::io_context& io, const Config& config, const NodeSurroundings& surroundings,
          Lifeline lifeline, const std::optional<rlimit>& open_files)
         : io_(io.get_executor()),
           config_(config),
-          in_force_(config),
           surroundings_(surroundings),
           warden_(std::move(lifeline.warden)),
           guard_(std::move(lifeline.guard)),
           incarnation_(random_incarnation()),
           metrics_(std::make_shared<prometheus::Registry>()),
-          peer_settings_(peer_settings(config, surroundings.version)),
-          accepted_peers_(*metrics_),
           backend_(make_backend(config)),
           // A writer and two readers.
           plan_store_(io_, 3, backend_->open_store(), StorePool::TooLong::store),
@@ -254,6 +162,7 @@ public:
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
+          facts_(facts_parts()),
           notice_desk_(io_, clock_, notice_store_, notice_defaults(config),
                        [this] { return dispatcher_.epoch(); }),
           cluster_desk_(io_, cluster_desk_parts(), cluster_notices(config)),
@@ -261,7 +170,7 @@ public:
               io_, clock_, notice_store_, messenger_, notice_desk_.written(),
               [this] { return dispatcher_.epoch() != 0 || cluster_desk_.stands_in(); }, *metrics_),
           heartbeat_(http_client_, config.notify.heartbeat_url,
-                     [this] { return dispatcher_.epoch() != 0 && !store_trouble(); }),
+                     [this] { return dispatcher_.epoch() != 0 && !facts_.store_trouble(); }),
           http_tasks_(io_),
           budget_(io_, config.http.max_memory),
           streams_(max_streams(config)),
@@ -270,9 +179,12 @@ public:
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
+          peers_(io_, peers_parts()),
           certificate_(config, *metrics_),
+          reload_(config, surroundings.sources, certificate_, api_),
           http_(io_, encrypted(http_settings(config, config.http_bind_address)), api_, *metrics_,
                 budget_),
+          local_http_(io_, config, api_, *metrics_, budget_),
           stop_(io_),
           jobs_wanted_(io_),
           signals_(io),
@@ -281,12 +193,11 @@ public:
           cluster_tasks_(io_),
           dispatch_tasks_(io_)
     {
-        observe(plan_store_, "plan");
-        observe(record_store_, "record");
-        observe(api_store_, "api");
-        observe(notice_store_, "notices");
-        observe(access_store_, "access");
-        open_local_socket();
+        measure(plan_store_, "plan", *metrics_);
+        measure(record_store_, "record", *metrics_);
+        measure(api_store_, "api", *metrics_);
+        measure(notice_store_, "notices", *metrics_);
+        measure(access_store_, "access", *metrics_);
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, encrypted(http_settings(config, config.pprof_listen)),
                                  operations_, *metrics_, budget_);
@@ -297,7 +208,7 @@ public:
     {
         start(http_tasks_, "signals", handle_signals());
         start(http_tasks_, "http", http_.run());
-        if (local_http_) start(http_tasks_, "local http", local_http_->run());
+        if (local_http_.is_open()) start(http_tasks_, "local http", local_http_.run());
         if (operations_http_) start(http_tasks_, "operations http", operations_http_->run());
         start(http_tasks_, "warden", watch_warden());
         spdlog::info("node: {} {} answers at {}://{}, its data in {}", config_.node_name(),
@@ -321,7 +232,7 @@ public:
             start(run_tasks_, "executor", executor_.run());
             start(run_tasks_, "lease", renew_lease());
             start(run_tasks_, "orphans", reap_orphans(clock_, orphan_interval));
-            if (listener_) start(cluster_tasks_, "listener", listener_->run());
+            if (peers_.is_listening()) start(cluster_tasks_, "listener", peers_.accept());
             start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
             start(dispatch_tasks_, "missed fires", dispatcher_.missed().run());
@@ -352,61 +263,13 @@ public:
     bool failed() const { return has_failed_; }
 
 private:
-    /// In the usual place another node may be already, or no folder can be made: that stops no
-    /// node.
-    void open_local_socket()
-    {
-        const std::filesystem::path path = local_socket(config_);
-        if (path.empty()) return;
-        const bool is_usual = config_.http.socket.empty();
-        try {
-            if (is_usual && std::filesystem::create_directories(path.parent_path())) {
-                const auto own = std::filesystem::perms::owner_all;
-                const auto passable =
-                    std::filesystem::perms::group_exec | std::filesystem::perms::others_exec;
-                std::filesystem::permissions(path.parent_path(), own | passable);
-            }
-            local_http_.emplace(io_,
-                                http_settings(config_, std::string(local_scheme) + path.string()),
-                                api_, *metrics_, budget_);
-        } catch (const std::exception& error) {
-            if (!is_usual) throw;
-            spdlog::warn("node: no socket for users of this machine: {}", error.what());
-        }
-    }
-
     /// What --url has to name for users of this machine; empty: the command line finds the node.
     std::string url_for_commands() const
     {
-        if (local_http_) {
-            const std::filesystem::path path = local_socket(config_);
-            const auto places = socket_places(::geteuid(), environment_variable);
-            const bool is_found = std::ranges::find(places, path) != places.end();
-            return is_found ? "" : std::string(local_scheme) + path.string();
-        }
+        if (local_http_.is_open()) return local_http_.url_for_commands();
         if (certificate_.is_used()) return "https://" + config_.http_bind_address;
         const bool is_usual = config_.http_bind_address == Config().http_bind_address;
         return is_usual ? "" : "http://" + config_.http_bind_address;
-    }
-
-    void observe(StorePool& store, const std::string& use)
-    {
-        const prometheus::Histogram::BucketBoundaries bounds{0.001, 0.0025, 0.005, 0.01, 0.025,
-                                                             0.05,  0.1,    0.25,  1,    10};
-        auto& seconds = prometheus::BuildHistogram()
-                            .Name("peercron_store_seconds")
-                            .Help("Time of a call of the store, by what it is for")
-                            .Register(*metrics_)
-                            .Add({{"use", use}}, bounds);
-        auto& errors = prometheus::BuildCounter()
-                           .Name("peercron_store_errors_total")
-                           .Help("Calls that the store failed, by what they were for")
-                           .Register(*metrics_)
-                           .Add({{"use", use}});
-        store.observe([&seconds, &errors](std::chrono::steady_clock::duration took, bool failed) {
-            seconds.Observe(std::chrono::duration<double>(took).count());
-            if (failed) errors.Increment();
-        });
     }
 
     std::optional<OutputLog> make_output_log()
@@ -438,50 +301,49 @@ private:
                 .self = config_.node_name(),
                 .is_alone = !backend_->has_peers(),
                 .epoch = [this] { return dispatcher_.epoch(); },
-                .facts = [this] { return cluster_facts(); },
-                .own_facts = [this] { return own_facts(); },
+                .facts = [this] { return facts_.cluster(); },
+                .own_facts = [this] { return facts_.own(); },
                 .dispatcher_heard = [this] { return agent_.dispatcher_heard(); }};
     }
 
-    OwnFacts own_facts() const
+    NodeFacts::Parts facts_parts() const
     {
-        const DiskJournal::State journal = journal_.state();
-        return {.now = clock_.now(),
-                .is_journal_failing = journal == DiskJournal::State::failing ||
-                                      journal == DiskJournal::State::unavailable,
-                .certificate_expiry = certificate_.expiry()};
-    }
-
-    ClusterFacts cluster_facts() const
-    {
-        ClusterFacts facts;
-        facts.now = clock_.now();
-        facts.self = config_.node_name();
-        for (const NodeLoad& load : dispatcher_.loads()) {
-            const bool has_clock = load.clock_known && load.node != facts.self;
-            facts.nodes.push_back(
-                {.name = load.node,
-                 .is_connected = load.connected,
-                 .is_draining = load.draining || (is_stopping_ && load.node == facts.self),
-                 .clock = has_clock ? std::optional(load.clock_offset) : std::nullopt});
-        }
-        for (const Member& member : coordinator_->members()) facts.registered.insert(member.name);
-        if (backend_->has_peers()) facts.ahead_of_database = dispatcher_.ahead_of_database();
-        if (const auto trouble = store_trouble()) {
-            facts.store_away = ClusterFacts::Outage{trouble->since, trouble->why};
-        }
-        if (const auto audit = dispatcher_.last_audit()) {
-            facts.audit = ClusterFacts::Audited{audit->is_clean, audit->found};
-        }
-        return facts;
+        return {.clock = clock_,
+                .agent = agent_,
+                .dispatcher = dispatcher_,
+                .coordinator = *coordinator_,
+                .journal = journal_,
+                .certificate = certificate_,
+                .readiness = readiness_,
+                .plan_store = plan_store_,
+                .record_store = record_store_,
+                .self = config_.node_name(),
+                .has_peers = backend_->has_peers(),
+                .is_stopping = [this] { return is_stopping_; }};
     }
 
     Dispatcher::Parts dispatcher_parts()
     {
-        const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
+        const auto connect = [this](NodeName node) { return peers_.connect(std::move(node)); };
         const auto roster = [this] { return agent_.roster(); };
         return Dispatcher::Parts{clock_,  *coordinator_, plan_store_, api_store_,
                                  connect, roster,        *metrics_};
+    }
+
+    Peers::Parts peers_parts()
+    {
+        return {.agent = agent_,
+                .outputs = outputs_,
+                .coordinator = *coordinator_,
+                .conversations = cluster_tasks_,
+                .readers = http_tasks_,
+                .metrics = *metrics_,
+                .self = config_.node_name(),
+                .settings = peer_settings(config_, surroundings_.version),
+                .connect_limit = config_.dispatch.silence_limit,
+                .start = [this](std::string name, asio::awaitable<void> task) {
+                    start(cluster_tasks_, std::move(name), std::move(task));
+                }};
     }
 
     /// In a cluster another node may run what this one refuses.
@@ -517,7 +379,7 @@ private:
                                 std::string by) { return agent_.retry_run(run, std::move(by)); },
             .end_run = [this](RunId run,
                               Reason why) { return agent_.end_run(run, std::move(why)); },
-            .output_at = [this](const NodeName& node) { return output_at(node); },
+            .output_at = [this](const NodeName& node) { return peers_.output_at(node); },
             .test_channel =
                 [this](NoticeChannel channel) {
                     Notice test;
@@ -526,19 +388,19 @@ private:
                     return messenger_.send(std::move(channel), std::move(test));
                 },
             .refusal = refusal(),
-            .job_news = [this](std::uint64_t after) { return job_news(after); },
+            .job_news = [this](std::uint64_t after) { return facts_.job_news(after); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .pauses = [this]() -> const Pauses& { return dispatcher_.jobs().pauses(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,
             .job_metrics = config_.metrics.jobs,
-            .loads = [this] { return loads(); },
+            .loads = [this] { return facts_.loads(); },
             .epoch = [this] { return executor_.newest_epoch(); },
-            .store_trouble = [this] { return store_trouble(); },
+            .store_trouble = [this] { return facts_.store_trouble(); },
             .clock_state = [this] { return dispatcher_.clock(); },
             .journal = [this] { return to_string(journal_.state()); },
             .certificate_expiry = [this] { return certificate_.expiry(); },
-            .not_ready = [this] { return not_ready(); },
+            .not_ready = [this] { return facts_.not_ready(); },
             .metrics = metrics_,
             .node = config_.node_name(),
             .version = surroundings_.version,
@@ -549,73 +411,9 @@ private:
         };
     }
 
-    JobNews job_news(std::uint64_t after) const
-    {
-        const JobTable& table = dispatcher_.jobs();
-        JobNews news;
-        news.through = table.changes();
-        const auto changed = table.changed_after(after);
-        if (!changed) return news;
-        const std::set<JobId> ids(changed->begin(), changed->end());
-        std::vector<ChangedJob>& jobs = news.jobs.emplace();
-        for (const JobId id : ids) {
-            const PlannedJob* const job = table.find(id);
-            jobs.push_back({id, job != nullptr ? job->job.name : "", job == nullptr});
-        }
-        return news;
-    }
-
-    /// What the last dispatcher told of all nodes; of this one what it knows itself, since nobody
-    /// may dispatch any more.
-    std::vector<NodeLoad> loads() const
-    {
-        std::vector<NodeLoad> loads = agent_.roster().nodes;
-        for (NodeLoad& load : loads) {
-            if (load.node != config_.node_name()) continue;
-            const NodeLoad own = agent_.load();
-            load.running = own.running;
-            load.held = own.held;
-            load.queued = own.queued;
-            load.draining = own.draining || is_stopping_;
-        }
-        return loads;
-    }
-
-    /// Of the older of the pools whose calls fail.
-    std::optional<StorePool::Trouble> store_trouble() const
-    {
-        std::optional<StorePool::Trouble> oldest = readiness_.trouble();
-        for (const StorePool* const pool : {&plan_store_, &record_store_}) {
-            const auto& trouble = pool->trouble();
-            if (trouble && (!oldest || trouble->since < oldest->since)) oldest = trouble;
-        }
-        return oldest;
-    }
-
-    std::string not_ready() const
-    {
-        if (is_stopping_) return "this node is stopping";
-        if (!readiness_.is_ready()) return "this node is starting, and waits for the store";
-        if (store_trouble()) return "the store is away; runs go on";
-        return "";
-    }
-
     HttpSettings encrypted(HttpSettings settings) const
     {
         if (certificate_.is_used()) settings.tls = [this] { return certificate_.context(); };
-        return settings;
-    }
-
-    ListenerSettings listener_settings() const
-    {
-        ListenerSettings settings;
-        settings.peer = peer_settings_;
-        settings.is_member = [this](const asio::ip::address& address) {
-            return std::ranges::any_of(coordinator_->members(), [&address](const Member& member) {
-                const auto endpoint = parse_peer_address(member.name);
-                return endpoint && endpoint->address() == address;
-            });
-        };
         return settings;
     }
 
@@ -627,51 +425,15 @@ private:
         dispatcher_.missed().note({report.id, report.state, report.reason});
     }
 
-    void accept(std::unique_ptr<PeerConnection> peer)
-    {
-        accepted_peers_.note(*peer);
-        const std::string name = "conversation with " + peer->remote_address();
-        auto conversation = std::make_unique<TcpChannel>(std::move(peer));
-        auto channel =
-            std::make_unique<OutputChannel>(std::move(conversation), outputs_, cluster_tasks_);
-        start(cluster_tasks_, name, agent_.converse(std::move(channel)));
-    }
-
-    asio::awaitable<Result<std::unique_ptr<Channel>>> connect_to(NodeName node)
-    {
-        if (node != config_.node_name()) {
-            return TcpChannel::connect(std::move(node), peer_settings_,
-                                       config_.dispatch.silence_limit);
-        }
-        return connect_to_self();
-    }
-
-    asio::awaitable<Result<std::unique_ptr<Channel>>> connect_to_self()
-    {
-        auto [dispatcher, node] = make_local_channels(io_);
-        start(cluster_tasks_, "conversation with itself", agent_.converse(std::move(node)));
-        co_return std::move(dispatcher);
-    }
-
-    std::unique_ptr<RunOutput> output_at(const NodeName& node)
-    {
-        if (node == config_.node_name()) return std::make_unique<OwnOutput>(outputs_);
-        return std::make_unique<PeerOutput>(http_tasks_, node, peer_settings_,
-                                            config_.dispatch.silence_limit);
-    }
-
     /// The warden of this node's last process has the port for a moment after that has died.
     asio::awaitable<void> open_peer_port()
     {
-        const auto on_peer = [this](std::unique_ptr<PeerConnection> peer) {
-            accept(std::move(peer));
-        };
         const SteadyTime latest = clock_.steady_now() + port_patience;
         bool told = false;
         while (!is_stopping_) {
             std::string trouble;
             try {
-                listener_.emplace(io_, config_.bind_address, listener_settings(), on_peer);
+                peers_.listen(config_.bind_address);
             } catch (const PortInUse& error) {
                 if (clock_.steady_now() >= latest) throw;
                 trouble = error.what();
@@ -685,7 +447,7 @@ private:
             }
             co_await stop_.wait_for(50ms);
         }
-        if (listener_) guard_.hand_over(listener_->descriptor(), incarnation_);
+        if (peers_.is_listening()) guard_.hand_over(peers_.descriptor(), incarnation_);
     }
 
     asio::awaitable<void> open_journal()
@@ -708,7 +470,7 @@ private:
         for (;;) {
             const SteadyTime confirmed = coordinator_->session_confirmed();
             if (confirmed != SteadyTime::min()) executor_.session_confirmed(confirmed);
-            co_await sleep_for(shared_pause(pause, clock_.now()));
+            co_await sleep_for(shared_pause(pause, clock_.exact_now()));
         }
     }
 
@@ -740,7 +502,7 @@ private:
         for (;;) {
             const int signal = co_await signals_.async_wait(asio::use_awaitable);
             if (signal == SIGHUP) {
-                reload();
+                reload_.read_again();
                 are_jobs_wanted_ = true;
                 jobs_wanted_.notify();
             } else if (told_to_stop_) {
@@ -767,42 +529,11 @@ private:
         }
     }
 
-    void reload()
-    {
-        const auto fresh = Config::load(surroundings_.sources);
-        if (!fresh) {
-            spdlog::error("node: not reloaded, going on as before: {}", fresh.error().message);
-            return;
-        }
-        try {
-            set_up_log(fresh->log);
-        } catch (const std::exception& error) {
-            spdlog::error("node: the log stays where it is: {}", error.what());
-            return;
-        }
-        std::vector<std::string> changes = token_changes(in_force_, *fresh);
-        changes.insert(changes.begin(), "the log was set up again");
-        in_force_.log = fresh->log;
-        in_force_.http.tokens = fresh->http.tokens;
-        in_force_.http.allow = fresh->http.allow;
-        in_force_.http.local_admins = fresh->http.local_admins;
-        if (certificate_.is_used() && !fresh->tls.cert.empty() && certificate_.reload(*fresh)) {
-            in_force_.tls = fresh->tls;
-            changes.emplace_back("the certificate was read again");
-        }
-        api_.admit_by(access_rules(in_force_));
-        spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));
-        const std::vector<std::string> waiting = differing_keys(in_force_, *fresh);
-        if (waiting.empty()) return;
-        spdlog::warn("node: the changes of {} take effect at the next start",
-                     fmt::join(waiting, ", "));
-    }
-
     /// Gives everything away that others can do, then waits for what only this node can end.
     asio::awaitable<void> drain()
     {
         notify_service_manager("STOPPING=1\nSTATUS=waiting for running commands");
-        co_await await_successor();
+        co_await await_successor(dispatcher_, *coordinator_, config_.node_name(), clock_);
         // Drained first, this node would take back from itself what it has just handed out, and
         // end before anybody else has it.
         co_await cluster_desk_.leave(clock_.steady_now() + leave_limit);
@@ -826,30 +557,6 @@ private:
         co_await end(cluster_tasks_);
         co_await end(run_tasks_);
         co_await end(exec_tasks_);
-    }
-
-    /// When all nodes are restarted one after the other, the one before may not be back yet, and
-    /// nobody would plan. Alone, or without others that were there lately, there is nothing to wait
-    /// for.
-    asio::awaitable<void> await_successor()
-    {
-        if (dispatcher_.loads().size() < 2) co_return;
-        const auto latest = clock_.steady_now() + successor_limit;
-        while (dispatcher_.epoch() != 0 && !has_successor() && clock_.steady_now() < latest) {
-            co_await sleep_for(50ms);
-        }
-    }
-
-    bool has_successor() const
-    {
-        const std::vector<NodeLoad> loads = dispatcher_.loads();
-        return std::ranges::any_of(coordinator_->members(), [&](const Member& member) {
-            const auto is_ready = [&](const NodeLoad& load) {
-                return load.node == member.name && load.connected && !load.draining;
-            };
-            const bool is_other = member.name != config_.node_name();
-            return is_other && member.passing && std::ranges::any_of(loads, is_ready);
-        });
     }
 
     void tell_what_is_left() const
@@ -905,7 +612,6 @@ private:
 
     asio::any_io_executor io_;
     const Config& config_;
-    Config in_force_;  // config_ with what was reloaded since
     const NodeSurroundings& surroundings_;
     FileDescriptor warden_;
     Guard guard_;
@@ -913,8 +619,6 @@ private:
     SystemClock clock_;
     std::shared_ptr<prometheus::Registry> metrics_;
 
-    const PeerSettings peer_settings_;
-    AcceptedPeers accepted_peers_;
     std::unique_ptr<Backend> backend_;
     StorePool plan_store_;
     StorePool record_store_;
@@ -936,6 +640,7 @@ private:
     StepKeeper steps_;
     Agent agent_;
     Dispatcher dispatcher_;
+    const NodeFacts facts_;
     NoticeDesk notice_desk_;
     ClusterDesk cluster_desk_;
     Courier courier_;
@@ -948,10 +653,11 @@ private:
     ApiContext api_context_;
     Router api_;
     Router operations_;
-    std::optional<PeerListener> listener_;
+    Peers peers_;
     Certificate certificate_;
+    ConfigReload reload_;
     HttpServer http_;
-    std::optional<HttpServer> local_http_;  ///< for users of this machine
+    LocalServer local_http_;
     std::optional<HttpServer> operations_http_;
 
     Event stop_;

@@ -24,6 +24,12 @@
 #include <thread>
 
 namespace peercron {
+namespace {
+
+/// Between two commits of a node that is alone.
+constexpr std::chrono::milliseconds longest_pause_alone{2000};
+
+}  // namespace
 
 std::vector<std::string> labels_of_this_node(const Config& config)
 {
@@ -44,8 +50,12 @@ DispatchSettings dispatch_settings(const Config& config)
     settings.poll_interval = config.dispatch.poll_interval;
     settings.beat_interval = config.dispatch.beat_interval;
     settings.silence_limit = config.dispatch.silence_limit;
-    // Alone there is nobody to be given up, and the beats only show that this process runs.
-    if (config.mode == Config::Mode::solo) {
+    // Alone there is nobody to be given up, and the beats only show that this process runs. Nor is
+    // anybody deposed.
+    settings.is_alone = config.mode == Config::Mode::solo;
+    if (settings.is_alone) {
+        settings.longest_plan_pause =
+            std::clamp(settings.lookahead, settings.longest_plan_pause, longest_pause_alone);
         settings.beat_interval = std::max(settings.beat_interval, settings.silence_limit / 3);
         settings.silence_limit *= 2;
     }

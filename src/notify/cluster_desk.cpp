@@ -75,7 +75,7 @@ asio::awaitable<void> ClusterDesk::run()
     bool is_told = false;
     for (;;) {
         const auto interval = is_for_nobody() ? look_interval_for_nobody : cluster_look_interval;
-        const SteadyTime::duration pause = shared_pause(interval, parts_.clock.now());
+        const SteadyTime::duration pause = shared_pause(interval, parts_.clock.exact_now());
         co_await leave_.wait_until(parts_.clock.steady_now() + pause);
         std::string trouble;
         try {

@@ -23,7 +23,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto send_interval = 1s;
-constexpr auto send_interval_without_channels = 5s;
+/// Who writes something for a new channel says so (`written`).
+constexpr auto send_interval_without_channels = 20s;
 constexpr std::size_t messages_at_once = 20;  // to a channel
 constexpr std::size_t messages_in_one = 500;
 constexpr std::size_t channels_at_once = 16;
@@ -89,9 +90,12 @@ asio::awaitable<void> Courier::serve()
     bool is_told = false;
     for (;;) {
         const auto interval = has_channels_ ? send_interval : send_interval_without_channels;
-        const SteadyTime::duration pause = shared_pause(interval, clock_.now());
+        const SteadyTime::duration pause = shared_pause(interval, clock_.exact_now());
         co_await written_.wait_until(clock_.steady_now() + pause);
-        if (!is_sender_()) continue;
+        if (!is_sender_()) {
+            has_channels_ = true;  // there may be some by the time that it is
+            continue;
+        }
         std::string trouble;
         try {
             co_await hand_out();

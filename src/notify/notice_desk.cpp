@@ -184,7 +184,7 @@ asio::awaitable<void> NoticeDesk::run()
 {
     SteadyTime::duration pause = look_interval;
     for (;;) {
-        co_await sleep_for(shared_pause(pause, clock_.now()));
+        co_await sleep_for(shared_pause(pause, clock_.exact_now()));
         const Epoch epoch = epoch_();
         if (epoch == 0) {
             pause = look_interval;

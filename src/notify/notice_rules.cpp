@@ -1,18 +1,15 @@
 #include "notify/notice_rules.hpp"
 
 #include "model/job_zone.hpp"
-#include "model/missed.hpp"
-#include "model/outcome.hpp"
-#include "model/retry.hpp"
 #include "model/tags.hpp"
 #include "notify/flapping.hpp"
+#include "notify/run_verdict.hpp"
 #include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,193 +18,6 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// What the end of a run says about its job.
-enum class Verdict : std::uint8_t { nothing, good, bad, missed };
-
-/// Whether a further attempt of the fire follows.
-bool goes_on(const Job& job, const RunReport& run)
-{
-    if (is_retried_after(job, run.state, run.exit_code)) return run.id.attempt < last_attempt(job);
-    if (job.delivery != Delivery::at_least_once) return false;
-    return run.state == RunState::lost || run.state == RunState::fenced ||
-           (run.state == RunState::killed && run.reason.cause == Cause::node_stopped);
-}
-
-Verdict verdict_of_skip(const Job& job, const RunReport& run)
-{
-    const Cause cause = run.reason.cause;
-    const bool is_change =
-        cause == Cause::job_changed || cause == Cause::job_stopped || cause == Cause::job_deleted;
-    if (is_change) return Verdict::nothing;
-    // The attempt before it has failed, and this was the last one.
-    if (run.id.attempt > 1) return Verdict::bad;
-    if (cause == Cause::invalid || cause == Cause::refused) return Verdict::bad;
-    return missed_word(run.state, cause, job.delivery) ? Verdict::missed : Verdict::nothing;
-}
-
-/// It has ended by itself, not because of its node, its job, its window or a person.
-bool is_own_end(const RunReport& run)
-{
-    switch (run.state) {
-        case RunState::success:
-        case RunState::failed:
-        case RunState::timeout:
-            return true;
-        case RunState::killed:
-            return run.reason.cause == Cause::none || run.reason.cause == Cause::oom;
-        default:
-            return false;
-    }
-}
-
-/// A daemon is to stay up, so any end of its own is a failure, unless it was healthy or is done.
-/// As DaemonCourse counts them.
-Verdict verdict_of_daemon(const Job& job, const RunReport& run)
-{
-    if (run.reason.cause == Cause::start_limit) return Verdict::bad;
-    if (!is_own_end(run)) return Verdict::nothing;
-    const bool was_healthy =
-        run.started_at && run.ended_at && *run.ended_at - *run.started_at >= job.healthy_after;
-    const bool is_done = run.state == RunState::success && job.restart == Restart::on_failure;
-    return was_healthy || is_done ? Verdict::good : Verdict::bad;
-}
-
-Verdict verdict(const Job& job, const RunReport& run)
-{
-    if (job.kind == JobKind::daemon) return verdict_of_daemon(job, run);
-    if (goes_on(job, run)) return Verdict::nothing;
-    switch (run.state) {
-        case RunState::success:
-            return Verdict::good;
-        case RunState::failed:
-        case RunState::timeout:
-        case RunState::fenced:
-            return Verdict::bad;
-        case RunState::lost:
-            return Verdict::missed;
-        case RunState::killed:
-            return run.reason.cause == Cause::on_request ? Verdict::nothing : Verdict::bad;
-        case RunState::skipped:
-            return verdict_of_skip(job, run);
-        case RunState::planned:
-        case RunState::running:
-        case RunState::revoked:
-            break;
-    }
-    return Verdict::nothing;
-}
-
-// How a part ended, by Outcome; '-': it has not.
-constexpr std::string_view letters_of_parts = "sgknmftb";
-constexpr char is_open = '-';
-
-/// nullopt: none has gone wrong, and some are under way.
-std::optional<Outcome> outcome_of(const WatchedFire& fire)
-{
-    std::vector<std::optional<Outcome>> parts;
-    for (const char letter : fire.parts) {
-        auto& part = parts.emplace_back();
-        const std::size_t place = letters_of_parts.find(letter);
-        if (place != std::string_view::npos) part = static_cast<Outcome>(place);
-    }
-    return outcome_of_fire(parts);
-}
-
-/// nullptr: it is not kept any more, nor are the other parts.
-WatchedFire* fire_of(WatchedJob& watched, const RunId& part)
-{
-    if (watched.forgotten_fire && part.scheduled_at <= *watched.forgotten_fire) return nullptr;
-    auto& fires = watched.fires;
-    auto fire = std::ranges::lower_bound(fires, part.scheduled_at, {}, &WatchedFire::at);
-    if (fire == fires.end() || fire->at != part.scheduled_at) {
-        fire = fires.insert(fire, {part.scheduled_at, {}});
-    }
-    const auto number = static_cast<std::size_t>(part.part);
-    const auto parts = static_cast<std::size_t>(part.parts);
-    fire->parts.resize(std::max({fire->parts.size(), parts, number + 1}), is_open);
-    return std::to_address(fire);
-}
-
-void forget_fires(WatchedJob& watched)
-{
-    auto& fires = watched.fires;
-    std::size_t parts = 0;
-    for (const WatchedFire& fire : fires) parts += fire.parts.size();
-    while (fires.size() > most_fires_of_parts) {
-        const WatchedFire& oldest = fires.front();
-        const bool is_full = fires.size() > most_open_fires || parts > most_open_parts;
-        if (outcome_of(oldest) != Outcome::success && !is_full) return;
-        parts -= oldest.parts.size();
-        watched.forgotten_fire = oldest.at;
-        fires.erase(fires.begin());
-    }
-}
-
-/// What a part was, whose end says this about a job without parts.
-Outcome outcome_of_part(const RunReport& run, Verdict says)
-{
-    switch (says) {
-        case Verdict::good:
-            return Outcome::success;
-        case Verdict::bad:
-            return Outcome::failed;
-        case Verdict::missed:
-            return run.state == RunState::lost ? Outcome::lost : Outcome::missed;
-        case Verdict::nothing:
-            break;
-    }
-    return has_run(run.state) ? Outcome::killed : Outcome::skipped;
-}
-
-Verdict verdict_of_fire(Outcome outcome)
-{
-    switch (outcome) {
-        case Outcome::success:
-            return Verdict::good;
-        case Outcome::missed:
-        case Outcome::lost:
-            return Verdict::missed;
-        case Outcome::fenced:
-        case Outcome::timeout:
-        case Outcome::failed:
-            return Verdict::bad;
-        case Outcome::killed:  // by a person, see outcome_of_part()
-        case Outcome::skipped:
-            break;
-    }
-    return Verdict::nothing;
-}
-
-/// What the end of one of several parts says about its fire.
-struct PartEnd {
-    WatchedFire* fire = nullptr;  ///< nullptr: it is not kept any more, or the part goes on
-    bool is_news = false;         ///< the part had not ended so before
-    bool is_last = false;         ///< no part is under way
-    Verdict says = Verdict::nothing;
-};
-
-/// A fire says how it ended as soon as outcome_of_fire() knows, and again when that gets worse, or
-/// when all parts are good after all.
-PartEnd note_part(WatchedJob& watched, const Job& job, const RunReport& run, Verdict of_run)
-{
-    PartEnd end;
-    const bool is_end = is_final(run.state) && run.state != RunState::revoked;
-    if (!is_end || goes_on(job, run)) return end;
-    end.fire = fire_of(watched, run.id);
-    if (end.fire == nullptr) return end;
-    const std::optional<Outcome> before = outcome_of(*end.fire);
-    char& letter = end.fire->parts[static_cast<std::size_t>(run.id.part)];
-    const auto outcome = static_cast<std::size_t>(outcome_of_part(run, of_run));
-    end.is_news = std::exchange(letter, letters_of_parts[outcome]) != letters_of_parts[outcome];
-    end.is_last = end.fire->parts.find(is_open) == std::string::npos;
-    const std::optional<Outcome> after = outcome_of(*end.fire);
-    if (!after) return end;
-    // A second part that goes wrong is not another failure.
-    const bool is_worse = !before || *after > *before;
-    if (is_worse || after == Outcome::success) end.says = verdict_of_fire(*after);
-    return end;
-}
 
 WallTime end_of(const LogRow& row)
 {
@@ -458,10 +268,10 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     const bool was_lost = watched.last_run == run.id && watched.last_state == RunState::lost;
     watched.last_run = run.id;
     watched.last_state = run.state;
-    const Verdict of_run = verdict(job, run);
+    const RunVerdict of_run = run_verdict(job, run);
     PartEnd part;
     if (run.id.parts > 1) part = note_part(watched, job, run, of_run);
-    const Verdict says = run.id.parts > 1 ? part.says : of_run;
+    const RunVerdict says = run.id.parts > 1 ? part.says : of_run;
     // So is the end of a part, in whatever order those of its fire are told.
     const bool is_news = was_lost || part.is_news;
     const WallTime at = is_news ? std::max(end_of(row), watched.newest_end) : end_of(row);
@@ -469,13 +279,13 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     look.set_run(row);
     // A daemon may fail after it was healthy: the run has failed, and the job is well.
     const bool is_given_up = run.reason.cause == Cause::start_limit;
-    const bool is_failure = says == Verdict::good ? run.state != RunState::success
-                                                  : says == Verdict::bad && !is_given_up;
-    if (says == Verdict::good && !is_failure) look.tell_run(NoticeKind::success);
+    const bool is_failure = says == RunVerdict::good ? run.state != RunState::success
+                                                     : says == RunVerdict::bad && !is_given_up;
+    if (says == RunVerdict::good && !is_failure) look.tell_run(NoticeKind::success);
     if (is_failure) look.tell_run(NoticeKind::failed);
     if (run.state == RunState::lost) look.tell_run(NoticeKind::lost);
     if (run.state == RunState::skipped && run.id.attempt == 1) look.tell_run(NoticeKind::skipped);
-    const bool says_nothing = of_run == Verdict::nothing && says == Verdict::nothing;
+    const bool says_nothing = of_run == RunVerdict::nothing && says == RunVerdict::nothing;
     const bool is_forgotten = run.id.parts > 1 && part.fire == nullptr;
     if (says_nothing || is_forgotten || at < watched.newest_end) {
         forget_fires(watched);
@@ -495,7 +305,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
             look.clear(kind);
         }
     };
-    const bool has_started = run.started_at && of_run != Verdict::nothing;
+    const bool has_started = run.started_at && of_run != RunVerdict::nothing;
     const bool is_first = run.id.attempt == 1;
     const bool is_fire = row.requested_by.empty() && row.fires == 1;
     if (is_fire && has_started && (is_first || part.fire != nullptr)) {
@@ -506,23 +316,23 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     }
     const auto slow_after = slow_limit(job, usual);
     if (slow_after && has_started) {
-        judge(NoticeKind::slow, 's', run.use_time > *slow_after, says == Verdict::good);
+        judge(NoticeKind::slow, 's', run.use_time > *slow_after, says == RunVerdict::good);
     }
     const bool has_usual = usual.fast_before && job.kind != JobKind::daemon;
     if (has_usual && has_started && run.state == RunState::success) {
-        const bool is_whole = part.fire == nullptr || says == Verdict::good;
+        const bool is_whole = part.fire == nullptr || says == RunVerdict::good;
         judge(NoticeKind::fast, 'f', run.use_time < *usual.fast_before, is_whole);
     }
     forget_fires(watched);
-    if (says == Verdict::good) {
+    if (says == RunVerdict::good) {
         watched.last_success = at;
         look.clear(NoticeKind::failing);
         look.clear(NoticeKind::missed);
         look.clear(NoticeKind::silent);
-    } else if (says == Verdict::missed) {
+    } else if (says == RunVerdict::missed) {
         look.raise(NoticeKind::missed, row.fires);
         look.tell(NoticeKind::missed);
-    } else if (says == Verdict::bad) {
+    } else if (says == RunVerdict::bad) {
         look.drop(NoticeKind::missed);
         // The failures that it was given up for have been counted.
         const bool is_counted = is_given_up && watched.alarm(NoticeKind::failing);

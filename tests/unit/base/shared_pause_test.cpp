@@ -29,9 +29,38 @@ TEST(SharedPauseTest, ItIsNeverShortAndNeverMuchLonger)
     }
 }
 
+TEST(SharedPauseTest, LooksThatBeganWithinTheSameMillisecondHaveTheirMomentInCommon)
+{
+    for (const auto after : {0us, 1us, 499us, 999us}) {
+        EXPECT_EQ(after + shared_pause(1s, whole + after), 1250ms);
+        EXPECT_EQ(after + shared_pause_within(500ms, whole + after), 250ms);
+    }
+}
+
+TEST(SharedPauseTest, TheMachinesClockTellsMoreThanMilliseconds)
+{
+    const SystemClock clock;
+    ExactWallTime now = clock.exact_now();
+    for (int i = 0; i < 1000 && now == std::chrono::floor<std::chrono::milliseconds>(now); ++i) {
+        now = clock.exact_now();
+    }
+    EXPECT_NE(now, std::chrono::floor<std::chrono::milliseconds>(now));
+}
+
+TEST(SharedPauseTest, WithinTheLongestTimeItIsTheLastSharedMoment)
+{
+    EXPECT_EQ(shared_pause_within(500ms, whole), 250ms);
+    EXPECT_EQ(shared_pause_within(500ms, whole + 249ms), 1ms);
+    EXPECT_EQ(shared_pause_within(500ms, whole + 250ms), 500ms);
+    EXPECT_EQ(shared_pause_within(500ms, whole + 499ms), 251ms);
+    EXPECT_EQ(shared_pause_within(750ms, whole), 750ms);
+    EXPECT_EQ(shared_pause_within(750ms, whole + 1ms), 749ms);
+}
+
 TEST(SharedPauseTest, AShortIntervalIsKept)
 {
     EXPECT_EQ(shared_pause(250ms, whole + 123ms), 250ms);
+    EXPECT_EQ(shared_pause_within(250ms, whole + 123ms), 250ms);
 }
 
 }  // namespace

@@ -87,9 +87,7 @@ protected:
     }
 
     const WallTime fire_ = std::chrono::floor<std::chrono::seconds>(clock_.now().wall) - 24h;
-    bool is_woken_ = false;
-    BackfillReader reader_{loop_.executor(), clock_, pool_,
-                           writer_,          rules_, [this] { is_woken_ = true; }};
+    BackfillReader reader_{ledger_, rules_};
 };
 
 TEST_F(BackfillReaderTest, ABackfillBeginsAtOnceWhenItIsNoticed)

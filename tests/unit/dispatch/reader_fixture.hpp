@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dispatch/dispatcher_metrics.hpp"
+#include "dispatch/ledger_reads.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/store_calls.hpp"
 #include "dispatch/term_lock.hpp"
@@ -64,6 +65,8 @@ protected:
     TermLock term_lock_{lock_, 7};
     StoreCalls calls_{pool_, term_lock_, alpha};
     StepWriter writer_{loop_.executor(), machine_, pool_, metrics_, lock_};
+    bool is_woken_ = false;  ///< the dispatch loop
+    LedgerReads ledger_{loop_.executor(), clock_, pool_, writer_, [this] { is_woken_ = true; }};
 };
 
 }  // namespace peercron

@@ -57,6 +57,29 @@ TEST(PartSettingsTest, RowsOfTheLedgerStayForTheDaysThatAreConfigured)
     EXPECT_EQ(dispatch_settings(config).ledger_retention, 72h);
 }
 
+TEST(PartSettingsTest, ANodeAloneLooksAndCommitsLessOften)
+{
+    Config config;
+    config.mode = Config::Mode::cluster;
+    const DispatchSettings in_a_cluster = dispatch_settings(config);
+    EXPECT_FALSE(in_a_cluster.is_alone);
+    EXPECT_EQ(in_a_cluster.longest_plan_pause, 1s);
+    config.mode = Config::Mode::solo;
+    EXPECT_TRUE(dispatch_settings(config).is_alone);
+    EXPECT_EQ(dispatch_settings(config).longest_plan_pause, 2s);
+    EXPECT_EQ(dispatch_settings(config).beat_interval, 500ms);
+}
+
+TEST(PartSettingsTest, APlanReachesBehindTheNextCommitOfANodeAloneToo)
+{
+    Config config;
+    config.mode = Config::Mode::solo;
+    config.dispatch.lookahead = 1500ms;
+    EXPECT_EQ(dispatch_settings(config).longest_plan_pause, 1500ms);
+    config.dispatch.lookahead = 100ms;
+    EXPECT_EQ(dispatch_settings(config).longest_plan_pause, 1s) << "as in a cluster";
+}
+
 TEST(PartSettingsTest, TheServerTakesNoMoreConnectionsThanThereAreDescriptorsFor)
 {
     Config config;
