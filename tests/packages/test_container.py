@@ -100,6 +100,13 @@ def test_the_steps_of_the_containerfile_make_an_image_in_which_a_node_runs(relea
         assert container.stop() == 0, container.said()
 
 
+def test_what_belongs_to_this_machine_is_not_copied_into_the_image():
+    """A build folder that was configured elsewhere would end the image's build."""
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    left_out = {line.removeprefix("**/") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] != "#"}
+    assert left_out == ignored
+
+
 def test_the_nodes_of_the_compose_file_are_those_of_one_cluster():
     compose = yaml.safe_load((FOLDER / "compose.yaml").read_text())
     secrets = {"SECRET": "f" * 64, "DATABASE_PASSWORD": "a password"}
