@@ -1,6 +1,7 @@
 #include "oidc/jwk_set.hpp"
 
 #include "base/base64.hpp"
+#include "base/freed.hpp"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -21,14 +22,6 @@ namespace {
 
 namespace json = boost::json;
 
-template <auto free>
-struct Freed {
-    template <class T>
-    void operator()(T* object) const
-    {
-        free(object);
-    }
-};
 using BigNumber = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;

@@ -1,10 +1,12 @@
 """`export` and `apply` against a real node: jobs as a file under version control."""
 import json
+import re
+import subprocess
 import time
 
 import pytest
 
-from command_line import check_golden, peercron, transcript
+from command_line import BINARY, ROOT, check_golden, environment, peercron, transcript
 from conftest import running_solo
 
 FILE = """\
@@ -261,3 +263,35 @@ def test_a_job_that_names_no_channel_of_the_node_is_refused(solo, file):
     file.write_text('[job.a]\nevery = "1h"\ncommand = "true"\nnotify = ["opps"]\n')
     done = apply(solo, file)
     assert done.returncode != 0 and "notify: given \"opps\", and there is no such channel" in done.stderr, done
+
+
+DKRON = [
+    {"name": "extract", "schedule": "0 0 2 * * *", "timezone": "Europe/Berlin", "executor": "shell",
+     "executor_config": {"command": "echo \"it's\" > /srv/out"}, "concurrency": "forbid", "retries": 2, "parent_job": ""},
+    {"name": "every hour", "schedule": "@every 1h", "timezone": "", "executor": "shell",
+     "executor_config": {"command": "true"}, "concurrency": "allow", "retries": 0},
+    {"name": "load", "schedule": "@manually", "executor": "shell", "executor_config": {"command": "load"},
+     "parent_job": "extract"},
+    {"name": "ping", "schedule": "@hourly", "executor": "http", "executor_config": {"url": "http://example.com"}},
+]
+
+
+def test_jobs_of_dkron_become_a_file_as_the_page_says(solo, tmp_path):
+    section = (ROOT / "docs/moving.md").read_text().partition("\n## From dkron\n")[2].partition("\n## ")[0]
+    [block] = re.findall(r"(?ms)^```sh\n(.*?)^```", section)
+    (tmp_path / "dkron-jobs.json").write_text(json.dumps(DKRON))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "peercron").symlink_to(BINARY)
+    caller = environment(solo.url)
+    done = subprocess.run(["sh", "-ec", block], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, env={**caller, "PATH": f"{tmp_path}/bin:{caller['PATH']}"})
+    assert done.returncode == 0 and jobs(solo) == {}, done
+    assert apply(solo, tmp_path / "jobs.toml").returncode == 0
+    made = jobs(solo)
+    assert set(made) == {"extract", "every hour", "load"}
+    assert all(job["stop"] for job in made.values())
+    extract = made["extract"]
+    assert [extract[field] for field in ("cron_set", "time_zone", "command", "is_mutex", "retries")] == [
+        "0 0 2 * * *", "Europe/Berlin", DKRON[0]["executor_config"]["command"], True, 2]
+    assert made["every hour"]["cron_set"] == "@every 1h"
+    assert made["load"]["run_after"] == ["extract"]

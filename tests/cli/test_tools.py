@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,22 @@ def dkron(tmp_path):
     """A program with the name of one that part peers knows; it answers no call."""
     (tmp_path / "bin").mkdir()
     return program(tmp_path / "bin", "dkron", '[ "$1" != version ] || exec echo 3.2; exec sleep 600')
+
+
+@pytest.mark.parametrize("name", ["release", "run"])
+def test_a_fresh_clone_needs_no_library_of_the_tests_for_the_program(tmp_path, name):
+    """bin/setup has not installed them then. Nothing is built here: a cmake that fails tells what it was asked for."""
+    (tmp_path / "bin").mkdir()
+    shutil.copy(ROOT / "bin" / name, tmp_path / "bin")
+    for file in ("CMakeLists.txt", "CHANGELOG.md"):
+        shutil.copy(ROOT / file, tmp_path)
+    program(tmp_path / "bin", "setup", f'echo "$@" >{tmp_path}/installed')
+    (tmp_path / "path").mkdir()
+    program(tmp_path / "path", "cmake", f'echo "$@" >{tmp_path}/configured; exit 1')
+    subprocess.run([tmp_path / "bin" / name], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                   env={**os.environ, "PATH": f"{tmp_path}/path:{os.environ['PATH']}"})
+    assert (tmp_path / "installed").read_text().strip() in ("program", "package")
+    assert "-DBUILD_TESTING=OFF" in (tmp_path / "configured").read_text()
 
 
 def test_what_fills_the_shared_cluster_is_measured_after_everything_else(bench, monkeypatch):

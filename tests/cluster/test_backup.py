@@ -1,12 +1,13 @@
-"""backup and restore of a lone node."""
+"""backup and restore of a lone node, and of a cluster's database as docs/install.md says."""
 import os
+import re
 import sqlite3
 import stat
 import subprocess
 
 import pytest
 
-from harness import BINARY, running_solo, wait_until
+from harness import BINARY, ROOT, running_solo, wait_until
 
 NEVER = "0 0 0 1 1 * 2199"
 
@@ -108,6 +109,39 @@ def test_what_root_restores_belongs_to_the_owner_of_the_folder(solo, tmp_path):
     assert done.returncode == 0, done
     owners = {file.name: (file.stat().st_uid, file.stat().st_gid) for file in data.iterdir()}
     assert owners == {"peercron.db": (12345, 12346), "peercron.db.lock": (12345, 12346)}
+
+
+def test_a_dump_brings_the_database_of_a_cluster_back_and_nothing_newer(victim_cluster, tmp_path):
+    cluster = victim_cluster
+    lines = re.findall(r"(?m)^    (mysql.*)$", (ROOT / "docs/install.md").read_text())
+
+    def type_line(line):
+        """With this cluster's server and user, and the dump in a folder of this test."""
+        for shown, name in (("mysqldump", "mariadb-dump"), ("mysql", "mariadb")):
+            line = re.sub(f"^{shown} ", f"{name} --defaults-file={cluster.folder}/my.cnf ", line)
+        line = line.replace("/backup", str(tmp_path))
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, (line, done)
+
+    job = cluster.add("echo kept", name="kept")
+    wait_until(lambda: any(row.state == "success" for row in cluster.ledger([job])), 30, "it has run")
+    cluster.stop_jobs([job])
+    before = cluster.wait_final([job])
+    dump, load = lines
+    type_line(dump)
+    cluster.add("echo newer", NEVER, name="newer")
+
+    for k in cluster.nodes:
+        cluster.run("stop-node", str(k))
+    cluster.sql("DROP DATABASE cron; CREATE DATABASE cron")
+    type_line(load)
+    for k in cluster.nodes:
+        cluster.run("start-node", str(k))
+    cluster.wait_ready()
+    assert names(cluster) == ["kept"]
+    assert cluster.ledger([job]) == before
+    cluster.api(f"/cron/start/{job}")
+    wait_until(lambda: any(row.state == "success" for row in cluster.ledger([job])[len(before):]), 30, "it runs again")
 
 
 def test_the_database_of_a_cluster_has_its_own_tools(tmp_path):

@@ -248,12 +248,22 @@ def test_a_sign_in_belongs_to_the_browser_that_began_it():
     with running(nodes=2) as (provider, node, other):
         # Any node finishes what another one began.
         ada = Browser()
-        back = ada.sign_in_at_provider(ada.start(other), "ada")
+        begun = ada.ask("POST", f"{other.address}/session/oidc/start", headers={"Sec-Fetch-Site": "same-origin"})
+        [cookie] = begun.headers.get_all("Set-Cookie")
+        assert cookie.split("; ")[1:] == ["Path=/", "Max-Age=600", "HttpOnly", "SameSite=Lax"], cookie
+        back = ada.sign_in_at_provider(json.loads(begun.text)["data"]["url"], "ada")
         assert back.startswith(node.address)
+        kept = dict(ada.cookies)
         assert ada.ask("GET", back).status == 303 and ada.me(node)["name"] == "ada"
         # The back button, and whoever has read the address: the code is spent, and so is the cookie.
         again = ada.ask("GET", back)
         assert again.status == 403 and "not begun in this browser" in words(again)
+        # So it is for a browser that keeps the cookie.
+        keeper = Browser()
+        keeper.cookies = kept
+        again = keeper.ask("GET", back)
+        assert again.status == 403 and "invalid_grant" in words(again), words(again)
+        assert "peercron" not in keeper.cookies
         assert ada.me(node)["name"] == "ada", "the session goes on"
 
         # An attacker gives a victim the end of the attacker's own sign-in.
@@ -300,6 +310,10 @@ def test_what_the_browser_brings_back_is_judged_and_shown_as_text():
         # What is unknown is not shown, and leads nowhere.
         answer = browser.ask("GET", f"{node.address}{CALLBACK}?error=x&state=y&redirect=https://evil.example")
         assert answer.status == 403 and "evil" not in answer.text and "Location" not in answer.headers
+        back = browser.sign_in_at_provider(browser.start(node), "ada")
+        more = "".join(f"&{name}=https://evil.example" for name in ("redirect", "redirect_uri", "return_to", "next", "url"))
+        done = browser.ask("GET", back + more, headers={"X-Forwarded-Host": "evil.example", "Referer": "https://evil.example/"})
+        assert (done.status, done.headers["Location"]) == (303, "../../ui/"), done.text
 
         # Another site's page cannot begin one.
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):

@@ -1,5 +1,6 @@
 """nginx/several.conf: several clusters behind one front, which tells them apart by the name that a caller uses."""
 import contextlib
+import os
 import re
 import subprocess
 
@@ -64,10 +65,32 @@ def typed(page, heading):
     return re.findall(r"(?m)^    (.*)$", section)
 
 
+def type_line(line, folder, *wrapper):
+    """Into a shell in which `peercron` is this program; what it prints."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    if not (programs / "peercron").exists():
+        (programs / "peercron").symlink_to(BINARY)
+    done = subprocess.run([*wrapper, "sh", "-c", line], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, env={"PATH": f"{programs}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder)})
+    assert done.returncode == 0, (line, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to name hosts for one command alone")
+def test_the_command_line_reaches_each_cluster_by_its_name(front, tmp_path):
+    port, nodes = front
+    (tmp_path / "hosts").write_text("".join(f"{HOST} {name}\n" for name in NAMES))
+    with_hosts = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', tmp_path / "hosts")
+    for name, node in zip(NAMES, nodes):
+        node.api("/cron/add", cronSet="0 0 3 * * *", command="true", name="job-of-" + name.partition(".")[0])
+    listed = [type_line(line.replace(name, f"{name}:{port}"), tmp_path, *with_hosts)
+              for name, line in zip(NAMES, typed("scale.md", "Several clusters side by side"), strict=True)]
+    assert [re.findall(r"job-of-\w+", text) for text in listed] == [["job-of-orders"], ["job-of-reports"]], listed
+
+
 def test_the_jobs_of_a_tag_move_to_another_cluster_as_the_page_says(front, tmp_path):
     _, nodes = front
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/peercron").symlink_to(BINARY)
     for name, tags in (("daily", "reports"), ("weekly", "reports,sales"), ("invoice", "orders")):
         nodes[0].api("/cron/add", cronSet="0 0 3 * * *", command="true", name=name, tags=tags)
 
@@ -79,9 +102,7 @@ def test_the_jobs_of_a_tag_move_to_another_cluster_as_the_page_says(front, tmp_p
     for line in lines:
         for name, node in zip(NAMES, nodes):
             line = line.replace(f"http://{name}", node.url)
-        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=60, env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path)})
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        type_line(line, tmp_path)
         listed.append([names(node) for node in nodes])
     everything, moved = ["daily", "invoice", "weekly"], ["daily", "weekly"]
     assert listed == [[everything, []], [everything, []], [everything, moved], [["invoice"], moved]]

@@ -44,9 +44,9 @@ def debian_mirror():
 class BareRoot:
     """A folder with nothing but the smallest set of packages of a release of Debian."""
 
-    def __init__(self, release):
+    def __init__(self, release, name=""):
         self.release = release
-        self.folder = WORK / f"root-{release}"
+        self.folder = WORK / f"root-{name or release}"
 
     def make(self):
         """Keeps what it has downloaded and unpacked for the next time, in an archive."""

@@ -60,6 +60,19 @@ def test_the_package_asks_for_no_library_that_a_later_release_has_under_another_
                          "libssl3", "libstdc++6", "zlib1g"}, depends
 
 
+def test_the_package_has_what_the_pages_say_it_has(release):
+    listed = checked(run("dpkg-deb", "--contents", release.package)).splitlines()
+    inside = {line.split()[5].removeprefix(".").rstrip("/") for line in listed}
+    pages = "\n".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
+    named = set(re.findall(r"/usr/(?:bin|share)/[\w./-]*peercron[\w./-]*\w", pages))
+    assert {"/usr/share/doc/peercron/examples", "/usr/share/doc/peercron/linked-in.gz"} <= named <= inside, named - inside
+    examples = {path.rpartition("/")[2] for path in inside if path.startswith("/usr/share/doc/peercron/examples/")}
+    assert {"deploy.py", "hardened.conf", "run-as.conf", "nginx.conf", "nginx-several.conf", "grafana", "prometheus"} <= examples
+    assert {"/usr/share/man/man1/peercron.1.gz", "/usr/share/bash-completion/completions/peercron",
+            "/usr/share/zsh/vendor-completions/_peercron", "/usr/lib/sysusers.d/peercron.conf",
+            "/usr/lib/tmpfiles.d/peercron.conf", "/lib/systemd/system/peercron.service"} <= inside
+
+
 # One journey, in this order: later tests take the machine as the earlier ones leave it.
 
 def test_apt_installs_it_where_no_service_manager_runs_and_purges_it(installed_root):

@@ -1,9 +1,14 @@
-"""The program for any Linux, in the roots of an older and a newer release than the one on which it was made."""
+"""The program for any Linux, in the roots of an older and a newer release than the one on which it was made; it logs in as
+MySQL 8 wants it by default, without a plugin of that release."""
 import shutil
+import sys
 
 import pytest
 
-from bare_machine import WORK, checked, debian_mirror, run
+from bare_machine import ROOT, WORK, checked, debian_mirror, run
+
+sys.path.insert(0, str(ROOT / "tests" / "cluster"))
+from mysql_server import is_proof, password_given_by  # noqa: E402
 
 # A node with nothing but the program, a job each second, and its first success.
 SCRIPT = r"""
@@ -55,12 +60,16 @@ def root(request):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_it_runs_jobs_in_older_and_newer_releases(program, root):
+def test_it_runs_jobs_in_older_and_newer_releases_and_logs_in_to_mysql(program, root, tmp_path):
     shutil.copy(program, root / "root" / "peercron")
     outside = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" sh -c "$1"'
     said = checked(run("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c",
                        f"ip link set lo up; {outside}", root, SCRIPT, seconds=120))
     assert "hello" in said and "success" in said, said
+    user, proof, password = password_given_by(
+        ["chroot", root, "/root/peercron", "migrate", "--set", "mode=cluster", "--set", "mysql_host=127.0.0.1",
+         "--set", "mysql_user=ops", "--set", "mysql_port="], tmp_path)
+    assert (user, password) == ("ops", "it's \"secret\"\0") and is_proof(proof, "it's \"secret\"")
 
 
 def test_it_loads_nothing_but_libc(program):

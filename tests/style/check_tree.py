@@ -7,7 +7,7 @@ import sys
 
 FOLDERS = {".ci", "bench", "bin", "config", "console", "docs", "fuzz", "nginx", "packaging", "sql", "src", "tests"}
 FILES = {
-    ".clang-format", ".clang-tidy", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CMakeLists.txt",
+    ".clang-format", ".clang-tidy", ".dockerignore", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CMakeLists.txt",
     "CMakePresets.json", "LICENSE", "README.md", "SECURITY.md", "mkdocs.yml",
 }
 PICTURES = {".png", ".ico", ".woff2"}

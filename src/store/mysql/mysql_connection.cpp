@@ -1,5 +1,7 @@
 #include "store/mysql/mysql_connection.hpp"
 
+#include "store/mysql/sha2_login.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <errmsg.h>
@@ -67,9 +69,8 @@ std::string explain_connect_error(unsigned code, std::string message, const Mysq
         message = "the server requires TLS; set [mysql] tls = \"require\"";
     } else if (message.find("could not be loaded") != std::string::npos) {
         message += fmt::format(
-            "; the account {} logs in by a plugin of the client library that is not there: use the "
-            "Debian package, whose library has it, or, where the server still knows that, ALTER "
-            "USER … IDENTIFIED WITH mysql_native_password",
+            "; the account {} logs in by a plugin of the client library that is not there: let it "
+            "log in by a password, with caching_sha2_password or mysql_native_password",
             settings.user);
     } else if (code == ER_ACCESS_DENIED_ERROR && !has_tls) {
         message += "; if the server or the account requires TLS, set [mysql] tls = \"require\"";
@@ -205,7 +206,10 @@ std::uint64_t MysqlRows::natural(int column) const
 MysqlConnection::MysqlConnection(const MysqlSettings& settings, Database database)
 {
     static std::once_flag library_ready;  // the library's own initialisation is not thread-safe
-    std::call_once(library_ready, [] { mysql_library_init(0, nullptr, nullptr); });
+    std::call_once(library_ready, [] {
+        mysql_library_init(0, nullptr, nullptr);
+        register_sha2_login();
+    });
 
     handle_.reset(mysql_init(nullptr));
     if (!handle_) throw MysqlError(CR_OUT_OF_MEMORY, "out of memory");

@@ -163,10 +163,10 @@ TEST(MysqlConnectErrorTest, WhatIsWrongIsSaidWithWhatToDo)
     off.user = "cron";
     off.tls = Tls::off;
     const std::string missing =
-        "Plugin caching_sha2_password could not be loaded: /x/caching_sha2_password.so: cannot "
-        "open shared object file: No such file or directory";
+        "Plugin authentication_pam could not be loaded: /x/authentication_pam.so: cannot open "
+        "shared object file: No such file or directory";
     EXPECT_THAT(explain_connect_error(1045, missing, off),
-                AllOf(HasSubstr("account cron"), HasSubstr("Debian package"),
+                AllOf(HasSubstr("account cron"), HasSubstr("caching_sha2_password"),
                       ::testing::Not(HasSubstr("TLS"))));
     EXPECT_THAT(explain_connect_error(1045, "Access denied for user 'cron'", off),
                 HasSubstr("requires TLS, set [mysql] tls = \"require\""));

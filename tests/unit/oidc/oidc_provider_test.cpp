@@ -1,6 +1,7 @@
 #include "oidc/oidc_provider.hpp"
 
 #include "base/base64.hpp"
+#include "base/digest.hpp"
 #include "http/message.hpp"
 #include "run_coroutine.hpp"
 #include "test_keys.hpp"
@@ -187,7 +188,6 @@ protected:
     boost::json::object published_;
     boost::json::object claims_;
     std::map<std::string, std::string> others_;  ///< answers instead, by "METHOD /path"
-    bool keep_server_ = false;                   ///< there is another run
     RawServer server_;
 };
 
@@ -254,11 +254,37 @@ TEST_F(OidcProviderTest, WhatTheTokenDoesNotSayTheUserInfoMay)
     EXPECT_THAT(server_.requests.back(), HasSubstr("Authorization: Bearer for-userinfo"));
 }
 
-TEST_F(OidcProviderTest, TheUserInfoOfAnotherPersonIsRefused)
+TEST_F(OidcProviderTest, AnotherUserInfoThanThatOfThePersonIsRefused)
 {
     claims_.erase("preferred_username");
-    others_["GET /me"] = ok(R"({"sub":"18","preferred_username":"root"})");
-    EXPECT_THAT(sign_in().why, HasSubstr("another person"));
+    const std::vector<std::pair<std::string, std::string>> answers{
+        {ok(R"({"sub":"18","preferred_username":"root"})"), "another person"},
+        {ok(R"({"sub":17,"preferred_username":"root"})"), "another person"},
+        {ok(R"({"preferred_username":"root"})"), "another person"},
+        {ok(R"(["root"])"), "does not say more"},
+        {status(401, R"({"sub":"17","preferred_username":"root"})"), "status 401"},
+    };
+    run([&](OidcProvider& provider) -> asio::awaitable<void> {
+        for (const auto& [answer, why] : answers) {
+            others_["GET /me"] = answer;
+            const Outcome outcome = co_await ask(provider, attempt_);
+            EXPECT_EQ(outcome.status, 502U) << why;
+            EXPECT_THAT(outcome.why, HasSubstr(why));
+        }
+    });
+}
+
+TEST_F(OidcProviderTest, AnAccessTokenThatWouldAddAHeaderIsNotSent)
+{
+    claims_.erase("preferred_username");
+    std::string answer = token_answer();
+    const std::string usual = "for-userinfo";
+    answer.replace(answer.find(usual), usual.size(), R"(x\r\nX-Owner: yes)");
+    others_["POST /token"] = ok(answer);
+    const Outcome outcome = sign_in();
+    EXPECT_EQ(outcome.status, 502U);
+    EXPECT_THAT(outcome.why, HasSubstr("characters that none may have"));
+    EXPECT_EQ(count("GET /me"), 0U);
 }
 
 TEST_F(OidcProviderTest, WhatIsSignedCountsBeforeTheUserInfo)
@@ -398,12 +424,21 @@ TEST_F(OidcProviderTest, ATokenThatIsNotGoodSignsNobodyIn)
                               const std::string& claims) {
         return key.token(R"({"alg":")" + algorithm + R"(","kid":"one"})", claims, algorithm);
     };
+    const auto signed_by_secret = [](const std::string& secret, const std::string& claims) {
+        const std::string text = encode_base64url(R"({"alg":"HS256","kid":"one"})") + "." +
+                                 encode_base64url(claims);
+        return text + "." + encode_base64url(view(Hmac(secret).of({text})));
+    };
     const std::string good = boost::json::serialize(good_claims());
     const std::int64_t long_ago = good_claims().at("iat").as_int64() - 120;
     const std::string old_nonce = SignInAttempt("an older sign-in of this browser").nonce();
     const std::vector<std::pair<std::string, std::string>> tokens{
         {encode_base64url(R"({"alg":"none","kid":"one"})") + "." + encode_base64url(good) + ".",
          "(alg)"},
+        {signed_by_secret(key_.jwk(), good), "(alg)"},
+        {signed_by_secret(settings_.client_secret, good), "(alg)"},
+        {signed_by_secret("", good), "(alg)"},
+        {key_.token(R"({"alg":"ES256","kid":"two"})", good, "ES256"), "does not publish"},
         {signed_by(TestKey::rsa(), "RS256", good), "does not publish"},
         {signed_by(TestKey::ec(), "ES256", good), "signature is wrong"},
         {signed_by(key_, "ES256", changed("iss", "https://id.example")), "(iss)"},
@@ -448,6 +483,7 @@ TEST_F(OidcProviderTest, WhatTheProviderNamesIsEncryptedOrAtItsOwnPlace)
                                        here + ".evil.example/token",
                                        here + "@evil.example/token",
                                        here + "0/token",
+                                       "javascript:alert(1)//https://127.0.0.1",
                                        "/token"};
     run([&](OidcProvider& provider) -> asio::awaitable<void> {
         for (const char* const name :
@@ -484,11 +520,22 @@ TEST_F(OidcProviderTest, KeysThatAreNoneAreRefused)
 
 TEST_F(OidcProviderTest, ARedirectIsNotFollowed)
 {
-    others_["POST /token"] =
-        "HTTP/1.1 307 Elsewhere\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n";
-    const Outcome outcome = sign_in();
-    EXPECT_EQ(outcome.status, 502U);
-    EXPECT_THAT(outcome.why, HasSubstr("status 307"));
+    claims_.erase("preferred_username");
+    const std::string elsewhere = fmt::format(
+        "HTTP/1.1 307 Elsewhere\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+        server_.url("/elsewhere"));
+    run([&](OidcProvider& provider) -> asio::awaitable<void> {
+        // In the order in which they are asked, because what has been read is kept.
+        for (const char* const path : {"GET /realm/.well-known/openid-configuration", "GET /keys",
+                                       "POST /token", "GET /me"}) {
+            others_[path] = elsewhere;
+            const Outcome outcome = co_await ask(provider, attempt_);
+            EXPECT_EQ(outcome.status, 502U) << path;
+            EXPECT_THAT(outcome.why, HasSubstr("status 307")) << path;
+            others_.erase(path);
+        }
+    });
+    EXPECT_EQ(count("GET /elsewhere") + count("POST /elsewhere"), 0U);
 }
 
 TEST_F(OidcProviderTest, ACodeThatIsNotGoodIsRefusedInTheProvidersWords)
