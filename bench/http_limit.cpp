@@ -98,6 +98,13 @@ RunOrders orders(const std::string& url, std::size_t count, WallTime now)
     return message;
 }
 
+/// What waits on its connections would keep the context busy.
+asio::awaitable<void> end_with(TaskGroup& tasks, HttpClient& client)
+{
+    co_await tasks.join();
+    client.close();
+}
+
 asio::awaitable<void> beat(Executor& executor)
 {
     for (;;) {
@@ -133,9 +140,8 @@ Took run_executor(const std::string& url, std::size_t count, std::size_t at_once
     tasks.spawn("executor", executor.run());
     tasks.spawn("beat", beat(executor));
     executor.accept(orders(url, count, clock.now()));
-    asio::co_spawn(io, tasks.join(), asio::detached);
-    while (ended < count) io.run_one();
-    io.run_for(std::chrono::seconds(10));  // the tasks end before what they work on does
+    asio::co_spawn(io, end_with(tasks, client), asio::detached);
+    io.run();  // as the node does: Asio keeps memory for the next handlers only from within
     return took;
 }
 

@@ -1,5 +1,6 @@
 #include "exec/http_run.hpp"
 
+#include "base/lossy_text.hpp"
 #include "base/utf8.hpp"
 #include "model/http_forms.hpp"
 #include "model/job_kinds.hpp"
@@ -15,6 +16,8 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 namespace peercron {
@@ -29,24 +32,35 @@ bool is_named(std::string_view header, std::string_view name)
            ::strncasecmp(header.data(), name.data(), name.size()) == 0;
 }
 
-std::string seconds_of(std::chrono::microseconds time)
+/// Appends to `text`.
+template <class... Values>
+void add(std::string& text, fmt::format_string<Values...> format, Values&&... values)
 {
-    return fmt::format("{:.3f} s", std::chrono::duration<double>(time).count());
+    fmt::format_to(std::back_inserter(text), format, std::forward<Values>(values)...);
 }
 
-std::string parts_text(const HttpTimes& times)
+/// "0.105 s"
+void add_seconds(std::string& text, std::chrono::microseconds time)
 {
-    std::string text;
-    const auto add = [&text](const char* what, std::chrono::microseconds time) {
+    const auto all = std::chrono::round<std::chrono::milliseconds>(time).count();
+    add(text, "{}.{:03} s", all / 1000, all % 1000);
+}
+
+/// " (connect 0.002 s, wait 0.100 s)"
+void add_parts(std::string& text, const HttpTimes& times)
+{
+    bool is_first = true;
+    const auto add_part = [&](std::string_view what, std::chrono::microseconds time) {
         if (time.count() == 0) return;
-        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, seconds_of(time));
+        text.append(std::exchange(is_first, false) ? " (" : ", ").append(what).push_back(' ');
+        add_seconds(text, time);
     };
-    add("lookup", times.lookup);
-    add("connect", times.connect);
-    add("TLS", times.tls);
-    add("wait", times.wait);
-    add("body", times.receive);
-    return text;
+    add_part("lookup", times.lookup);
+    add_part("connect", times.connect);
+    add_part("TLS", times.tls);
+    add_part("wait", times.wait);
+    add_part("body", times.receive);
+    if (!is_first) text.push_back(')');
 }
 
 /// "HTTP/1.1 503 Service Unavailable" without its version.
@@ -79,10 +93,10 @@ HttpRequest http_request_of(const RunOrder& order)
         request.headers.push_back(fill_placeholders(header, order.id));
     }
     if (!has_key) {
-        std::string key =
-            fmt::format("peercron-{}-{}", order.id.job, to_unix_millis(order.id.scheduled_at));
-        if (order.id.parts > 1) key += fmt::format("-{}", order.id.part);
-        request.headers.push_back(fmt::format("{}: {}", key_header, key));
+        std::string key = fmt::format("{}: peercron-{}-{}", key_header, order.id.job,
+                                      to_unix_millis(order.id.scheduled_at));
+        if (order.id.parts > 1) add(key, "-{}", order.id.part);
+        request.headers.push_back(std::move(key));
     }
     if (order.rehearsal) request.headers.push_back(fmt::format("{}: 1", rehearsal_header));
     request.body = fill_placeholders(job.http_body, order.id);
@@ -126,20 +140,26 @@ HttpVerdict judge(const HttpAnswer& answer, const Job& job, bool has_text)
 
 std::string head_of_output(const HttpAnswer& answer)
 {
-    std::string line = answer.status == 0 ? std::string("no answer")
-                                          : fmt::format("{} {}", answer.version, answer.status);
-    if (!answer.peer.empty()) line += " from " + answer.peer;
-    line += " in " + seconds_of(answer.times.total);
-    const std::string parts = parts_text(answer.times);
-    if (!parts.empty()) line += fmt::format(" ({})", parts);
-    if (answer.is_reused) line += ", on an open connection";
-    if (answer.redirects > 0) {
-        line += fmt::format(", after {} {} to {}", answer.redirects,
-                            answer.redirects == 1 ? "redirect" : "redirects", answer.url);
+    constexpr std::size_t usual_line = 120;
+    std::string text;
+    text.reserve(usual_line + answer.headers.size());
+    if (answer.status == 0) {
+        text += "no answer";
+    } else {
+        add(text, "{} {}", answer.version, answer.status);
     }
-    line += '\n';
-    if (!answer.headers.empty()) line += answer.headers + '\n';
-    return line;
+    if (!answer.peer.empty()) text.append(" from ").append(answer.peer);
+    text += " in ";
+    add_seconds(text, answer.times.total);
+    add_parts(text, answer.times);
+    if (answer.is_reused) text += ", on an open connection";
+    if (answer.redirects > 0) {
+        add(text, ", after {} {} to {}", answer.redirects,
+            answer.redirects == 1 ? "redirect" : "redirects", answer.url);
+    }
+    text += '\n';
+    if (!answer.headers.empty()) text.append(answer.headers).push_back('\n');
+    return text;
 }
 
 HttpRun::HttpRun(HttpClient& client, const RunOrder& order, std::size_t max_output)
@@ -202,9 +222,13 @@ std::optional<int> HttpRun::status() const
 
 std::string HttpRun::output() const
 {
-    OutputCapture text(head_.size() * 2);  // as text that every store takes
-    text.append(head_);
-    return text.text() + body_.text();
+    constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+    const std::string body = body_.text();
+    std::string text;
+    text.reserve(head_.size() + body.size());
+    append_lossy(text, head_, all, false);  // its headers are the server's
+    text += body;
+    return text;
 }
 
 std::int64_t HttpRun::output_bytes() const

@@ -71,7 +71,7 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
         }
         held_bytes_ += bytes_of(order);
         future_.emplace(order.start_at, id);
-        fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt, false, {}});
+        fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt, false, false, {}});
     }
     return given_back;
 }
@@ -126,7 +126,7 @@ bool RunBook::put_back(const RunId& id, std::string why, SteadyTime now)
     fire.order = std::move(found->second.order);
     fire.trouble = std::move(why);
     forget_run(found);
-    wait_for_slot(fire.order);
+    wait_for_slot(fire);
     held_bytes_ += bytes_of(fire.order);
     fires_.insert_or_assign(id, std::move(fire));
     shortage_end_ = now + rules_.shortage_pause;
@@ -193,7 +193,7 @@ std::vector<RunId> RunBook::drain()
     held_bytes_ = 0;
     queued_.clear();
     future_.clear();
-    waiting_.clear();
+    waiting_ = 0;
     line_of_commands_.waiting.clear();
     line_of_requests_.waiting.clear();
     start_deadlines_.clear();
@@ -237,7 +237,7 @@ std::optional<SteadyTime> RunBook::next_deadline() const
 {
     std::optional<SteadyTime> next;
     if (!deadlines_.empty()) next = deadlines_.begin()->first;
-    if (shortage_end_ && !waiting_.empty()) {
+    if (shortage_end_ && waiting_ > 0) {
         next = std::min(next.value_or(*shortage_end_), *shortage_end_);
     }
     return next;
@@ -349,24 +349,35 @@ void RunBook::remember(const RunId& id, SteadyTime now)
     if (ended_.emplace(id, now).second) ended_in_order_.emplace_back(now, id);
 }
 
-void RunBook::forget_fire(RunId id)
+void RunBook::forget_fire(const RunId& id)
 {
     const auto found = fires_.find(id);
-    if (found == fires_.end()) return;
-    const RunOrder& order = found->second.order;
-    future_.erase({order.start_at, id});
-    waiting_.erase({order.start_at, id});
-    line_of(order).waiting[order.fields.job().priority].erase({order.start_at, id});
-    start_deadlines_.erase({order.start_by, id});
-    if (found->second.is_queued) queued_.erase(part_of(id));
+    if (found != fires_.end()) take_fire(found);
+}
+
+RunOrder RunBook::take_fire(Fires::iterator found)
+{
+    Fire& fire = found->second;
+    RunOrder order = std::move(fire.order);
+    if (fire.is_waiting) {
+        --waiting_;
+        line_of(order).waiting[order.fields.job().priority].erase({order.start_at, order.id});
+        if (!fire.is_queued) start_deadlines_.erase({order.start_by, order.id});
+    } else {
+        future_.erase({order.start_at, order.id});
+    }
+    if (fire.is_queued) queued_.erase(part_of(order.id));
     locks_.forget(order);
     held_bytes_ -= bytes_of(order);
     fires_.erase(found);
+    return order;
 }
 
-void RunBook::wait_for_slot(const RunOrder& order)
+void RunBook::wait_for_slot(Fire& fire)
 {
-    waiting_.emplace(order.start_at, order.id);
+    const RunOrder& order = fire.order;
+    fire.is_waiting = true;
+    ++waiting_;
     line_of(order).waiting[order.fields.job().priority].emplace(order.start_at, order.id);
     start_deadlines_.emplace(order.start_by, order.id);
 }
@@ -386,8 +397,7 @@ void RunBook::forget_run(Running::iterator run)
 
 void RunBook::skip(RunId id, Reason why)
 {
-    RunOrder order = fires_.at(id).order;
-    forget_fire(id);
+    RunOrder order = take_fire(fires_.find(id));
     remember(id, last_noticed_);
     pending_.skipped.push_back({std::move(order), std::move(why)});
 }
@@ -419,8 +429,8 @@ void RunBook::collect_due(const Moment& now)
             skip(id, expired_reason(fire, now));
             continue;
         }
-        wait_for_slot(fire.order);
-        if (!waits_for_answer(fire.order) && !has_room(id)) queue_or_skip(id);
+        wait_for_slot(fire);
+        if (!waits_for_answer(fire.order) && !has_room(fire.order)) queue_or_skip(id);
     }
 }
 
@@ -459,12 +469,13 @@ void RunBook::start_from(Line& line, std::size_t slots, std::size_t most, const 
             if (most == 0 || line.taken >= all_slots) return;
             const ByTime::value_type place = *next;
             const RunId id = place.second;
-            if (waits_for_answer(fires_.at(id).order)) {
+            const RunOrder& order = fires_.at(id).order;
+            if (waits_for_answer(order)) {
                 ++next;
                 continue;
             }
-            if (has_room(id)) {
-                line.is_held_up = line.taken + weight_of(fires_.at(id).order) > all_slots;
+            if (has_room(order)) {
+                line.is_held_up = line.taken + weight_of(order) > all_slots;
                 if (line.is_held_up) return;
                 start_run(line, id, now);
                 --most;
@@ -478,8 +489,7 @@ void RunBook::start_from(Line& line, std::size_t slots, std::size_t most, const 
 
 void RunBook::start_run(Line& line, const RunId& id, const Moment& now)
 {
-    RunOrder order = fires_.at(id).order;
-    forget_fire(id);
+    RunOrder order = take_fire(fires_.find(id));
     running_by_part_[part_of(id)].push_back(id);
     locks_.take(order);
     line.taken += weight_of(order);
@@ -502,23 +512,23 @@ bool RunBook::has_free_slot(const RunOrder& order) const
     return !line.is_held_up && line.taken + weight_of(order) <= static_cast<std::int64_t>(slots);
 }
 
-bool RunBook::has_room(const RunId& id) const
+bool RunBook::has_room(const RunOrder& order) const
 {
-    return has_room_in_job(id) && !lock_in_the_way(fires_.at(id).order);
+    return has_room_in_job(order) && !lock_in_the_way(order);
 }
 
-bool RunBook::has_room_in_job(const RunId& id) const
+bool RunBook::has_room_in_job(const RunOrder& order) const
 {
-    const RunOrder& order = fires_.at(id).order;
-    const auto first_in_line = queued_.find(part_of(id));
-    const bool is_next = first_in_line == queued_.end() || first_in_line->second == id;
+    const auto first_in_line = queued_.find(part_of(order.id));
+    const bool is_next = first_in_line == queued_.end() || first_in_line->second == order.id;
     if (order.concurrency.limit == 0) return order.lock_limits.empty() || is_next;
     return is_next && !is_at_limit(order);
 }
 
 std::optional<HeldLocks::Obstacle> RunBook::lock_in_the_way(const RunOrder& order) const
 {
-    return locks_.find_obstacle(order, [this](const RunId& id) { return has_room_in_job(id); });
+    return locks_.find_obstacle(
+        order, [this](const RunId& id) { return has_room_in_job(fires_.at(id).order); });
 }
 
 bool RunBook::is_at_limit(const RunOrder& order) const

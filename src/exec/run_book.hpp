@@ -181,8 +181,8 @@ public:
     std::size_t running() const { return running_.size(); }
     /// Of those that run.
     std::size_t requests() const { return static_cast<std::size_t>(line_of_requests_.taken); }
-    std::size_t held() const { return fires_.size() - waiting_.size(); }
-    std::size_t waiting() const { return waiting_.size(); }  ///< due, but not started
+    std::size_t held() const { return fires_.size() - waiting_; }
+    std::size_t waiting() const { return waiting_; }  ///< due, but not started
     /// Fires that have not started, including those whose end due() has not reported yet: a caller
     /// must not conclude that they never arrived.
     std::vector<RunOrder> held_orders() const;
@@ -194,6 +194,7 @@ private:
         RunOrder order;
         WallTime accepted_at{};
         std::optional<WallTime> first_seen_due;
+        bool is_waiting = false;  // for a slot; or else in future_
         bool is_queued = false;  // waits for a run of its job to end, or for locks
         std::string trouble;     // why it could not start when it was to
     };
@@ -203,6 +204,7 @@ private:
         std::optional<SteadyTime> deadline;  // its place in deadlines_
         std::optional<Verdict> verdict;
     };
+    using Fires = std::unordered_map<RunId, Fire>;
     using Running = std::unordered_map<RunId, Run>;
     /// What a limit of runs at a time counts: the fires of most jobs have one part.
     using PartOfJob = std::pair<JobId, std::int32_t>;
@@ -225,10 +227,11 @@ private:
     void set_deadline(Run& run, std::optional<SteadyTime> deadline);
     bool is_early(const RunId& run, SteadyTime now) const;
     void remember(const RunId& run, SteadyTime now);
-    // By value: a reference may lead into the very sets that they take it from.
-    void forget_fire(RunId run);
-    void wait_for_slot(const RunOrder& order);
+    void forget_fire(const RunId& run);
+    RunOrder take_fire(Fires::iterator fire);
+    void wait_for_slot(Fire& fire);
     void forget_run(Running::iterator run);
+    // By value: a reference may lead into the very sets that it takes the run from.
     void skip(RunId run, Reason why);
     void end_deadlines(SteadyTime now);
     void collect_due(const Moment& now);
@@ -238,10 +241,10 @@ private:
     void start_run(Line& line, const RunId& id, const Moment& now);
     Line& line_of(const RunOrder& order);
     bool has_free_slot(const RunOrder& order) const;
-    /// Whether `id` may start as far as the runs of its job, and the holders of its locks, are
+    /// Whether a fire may start as far as the runs of its job, and the holders of its locks, are
     /// concerned.
-    bool has_room(const RunId& id) const;
-    bool has_room_in_job(const RunId& id) const;
+    bool has_room(const RunOrder& order) const;
+    bool has_room_in_job(const RunOrder& order) const;
     std::optional<HeldLocks::Obstacle> lock_in_the_way(const RunOrder& order) const;
     bool is_at_limit(const RunOrder& order) const;
     Reason why_no_room(const Fire& fire) const;
@@ -258,12 +261,12 @@ private:
     Epoch newest_epoch_ = 0;
     bool draining_ = false;
 
-    std::unordered_map<RunId, Fire> fires_;
+    Fires fires_;
     std::size_t held_bytes_ = 0;  // of their commands and requests
     ByTime future_;               // fires by start_at
-    ByTime waiting_;              // due fires by start_at
-    ByTime start_deadlines_;      // due fires by start_by
-    Line line_of_commands_;       // both have parts of waiting_
+    std::size_t waiting_ = 0;     // due fires, all in one of the lines
+    ByTime start_deadlines_;      // of those by start_by, the queued ones left out
+    Line line_of_commands_;
     Line line_of_requests_;
 
     Running running_;

@@ -1,13 +1,17 @@
 #include "http_client/curl_loop.hpp"
 
+#include "base/throw_errno.hpp"
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <set>
@@ -24,6 +28,9 @@ using std::chrono::milliseconds;
 /// connection to a machine that has vanished would be used again for every request until the kernel
 /// gives it up, a quarter of an hour later.
 constexpr int unconfirmed_limit_ms = 20'000;
+
+/// Sockets that are seen to in one turn: others of the thread have theirs after it.
+constexpr std::size_t most_at_once = 256;
 
 /// The descriptors of this process that its commands would inherit.
 std::set<int> inheritable_descriptors()
@@ -60,20 +67,33 @@ void set_up_socket(int fd)
                  sizeof unconfirmed_limit_ms);
 }
 
+int open_epoll()
+{
+    const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
+    if (descriptor < 0) throw_errno("epoll_create1");
+    return descriptor;
+}
+
+std::uint32_t epoll_events(int wanted)
+{
+    std::uint32_t events = 0;
+    if ((wanted & CURL_POLL_IN) != 0) events |= EPOLLIN;
+    if ((wanted & CURL_POLL_OUT) != 0) events |= EPOLLOUT;
+    return events;
+}
+
+/// What has come, as CURL_CSELECT_IN and _OUT. libcurl finds errors by trying.
+int curl_events(std::uint32_t events)
+{
+    int came = 0;
+    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) came |= CURL_CSELECT_IN;
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) came |= CURL_CSELECT_OUT;
+    return came;
+}
+static_assert(CURL_POLL_IN == CURL_CSELECT_IN && CURL_POLL_OUT == CURL_CSELECT_OUT,
+              "what is wanted and what has come are compared");
+
 }  // namespace
-
-/// Known as long as it is open, also between requests: to register a descriptor is dear.
-struct CurlLoop::Socket {
-    Socket(CurlLoop& its_loop, curl_socket_t socket, bool own)
-        : loop(&its_loop), descriptor(its_loop.executor_, socket), is_own(own)
-    {}
-
-    CurlLoop* loop;  ///< null: it is closed, or the loop is gone
-    asio::posix::stream_descriptor descriptor;
-    bool is_own;      ///< libcurl has it from us, and gives it back
-    int wanted = 0;   ///< CURL_POLL_IN and _OUT
-    int waiting = 0;  ///< those for which a wait is under way
-};
 
 struct CurlLoop::Callbacks {
     static int want(CURL*, curl_socket_t fd, int events, void* loop, void*) noexcept
@@ -105,7 +125,7 @@ struct CurlLoop::Callbacks {
         if (fd < 0) return CURL_SOCKET_BAD;
         set_up_socket(fd);
         try {
-            wanting.loop_->adopt(fd, true);
+            wanting.loop_->adopt(fd);
             return fd;
         } catch (...) {
             ::close(fd);
@@ -122,6 +142,7 @@ struct CurlLoop::Callbacks {
 
 CurlLoop::CurlLoop(asio::any_io_executor executor, std::size_t idle_connections)
     : executor_(std::move(executor)),
+      epoll_(executor_, open_epoll()),
       multi_(open_multi()),
       timer_(executor_),
       self_(std::make_shared<CurlLoop*>(this))
@@ -142,7 +163,8 @@ void CurlLoop::close()
 {
     if (multi_ == nullptr) return;
     curl_multi_cleanup(std::exchange(multi_, nullptr));
-    while (!sockets_.empty()) forget(sockets_.begin()->first);
+    sockets_.clear();
+    epoll_.close();
     timer_.cancel();
     *self_ = nullptr;
 }
@@ -166,65 +188,82 @@ void CurlLoop::stop(CURL* easy)
     if (multi_ != nullptr) curl_multi_remove_handle(multi_, easy);
 }
 
-CurlLoop::SocketPtr CurlLoop::adopt(curl_socket_t fd, bool is_own)
+void CurlLoop::adopt(curl_socket_t fd)
 {
-    // libcurl closes some sockets without a word, and the number comes again: what waited for the
-    // old one would wait for ever.
+    // libcurl closes some sockets without a word, and the number comes again.
     forget(fd);
-    auto socket = std::make_shared<Socket>(*this, fd, is_own);
-    sockets_.insert_or_assign(fd, socket);
-    return socket;
+    sockets_[fd].is_own = true;
 }
 
 void CurlLoop::want(curl_socket_t fd, int events)
 {
-    const auto found = sockets_.find(fd);
     if (events == CURL_POLL_REMOVE) {
+        const auto found = sockets_.find(fd);
         if (found == sockets_.end()) return;
-        found->second->wanted = 0;
-        if (!found->second->is_own) forget(fd);  // it may be closed at any time
+        found->second.wanted = 0;
+        if (!found->second.is_own) forget(fd);  // it may be closed at any time
         return;
     }
-    const SocketPtr socket = found != sockets_.end() ? found->second : adopt(fd, false);
-    socket->wanted = events;
-    wait(socket);
+    Socket& socket = sockets_[fd];
+    socket.wanted = events;
+    if ((socket.wanted & ~socket.watched) != 0 && !watch(fd, socket)) throw_errno("epoll_ctl");
+    listen();
 }
 
-void CurlLoop::wait(const SocketPtr& socket)
+/// Has the kernel tell of what is wanted and of nothing else.
+bool CurlLoop::watch(curl_socket_t fd, Socket& socket)
 {
-    wait_for(socket, CURL_POLL_IN);
-    wait_for(socket, CURL_POLL_OUT);
-}
-
-/// A wait that is no longer wanted stays: most often it is wanted again soon.
-void CurlLoop::wait_for(const SocketPtr& socket, int event)
-{
-    if ((socket->wanted & event) == 0 || (socket->waiting & event) != 0) return;
-    socket->waiting |= event;
-    using Descriptor = asio::posix::stream_descriptor;
-    socket->descriptor.async_wait(
-        event == CURL_POLL_IN ? Descriptor::wait_read : Descriptor::wait_write,
-        [socket, event](boost::system::error_code) {
-            socket->waiting &= ~event;
-            if (socket->loop != nullptr) socket->loop->came(socket, event);
-        });
-}
-
-void CurlLoop::came(const SocketPtr& socket, int event)
-{
-    if ((socket->wanted & event) == 0) return;
-    act(socket->descriptor.native_handle(),
-        event == CURL_POLL_IN ? CURL_CSELECT_IN : CURL_CSELECT_OUT);
-    if (socket->loop != nullptr) wait(socket);
+    const int change = socket.watched == 0  ? EPOLL_CTL_ADD
+                       : socket.wanted == 0 ? EPOLL_CTL_DEL  // of errors it would tell all the same
+                                            : EPOLL_CTL_MOD;
+    epoll_event event{};
+    event.events = epoll_events(socket.wanted);
+    event.data.fd = fd;
+    if (::epoll_ctl(epoll_.native_handle(), change, fd, &event) != 0) return false;
+    socket.watched = socket.wanted;
+    return true;
 }
 
 void CurlLoop::forget(curl_socket_t fd)
 {
     const auto found = sockets_.find(fd);
     if (found == sockets_.end()) return;
-    found->second->loop = nullptr;
-    found->second->descriptor.release();  // ends its waits
+    // Fails only for one that is closed already.
+    if (found->second.watched != 0) {
+        ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, fd, nullptr);
+    }
     sockets_.erase(found);
+}
+
+void CurlLoop::listen()
+{
+    if (std::exchange(is_listening_, true)) return;
+    epoll_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = self_](boost::system::error_code) {
+                          if (*self == nullptr) return;
+                          (*self)->is_listening_ = false;
+                          (*self)->take_events();
+                      });
+}
+
+void CurlLoop::take_events()
+{
+    std::array<epoll_event, most_at_once> events;
+    const int count = ::epoll_wait(epoll_.native_handle(), events.data(), most_at_once, 0);
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        const auto found = sockets_.find(event.data.fd);
+        if (found == sockets_.end()) continue;  // closed while earlier ones were seen to
+        Socket& socket = found->second;
+        const int came = curl_events(event.events) & socket.wanted;
+        if (came != 0) {
+            act(event.data.fd, came);
+        } else if (socket.watched != 0) {
+            watch(event.data.fd, socket);
+        }
+    }
+    end_transfers();
+    if (running_ > 0) listen();
 }
 
 void CurlLoop::set_timeout(long milliseconds_from_now)
@@ -269,13 +308,17 @@ void CurlLoop::timeout_came()
     }
     timeout_.reset();
     act(CURL_SOCKET_TIMEOUT, 0);
+    end_transfers();
 }
 
 void CurlLoop::act(curl_socket_t fd, int events)
 {
-    int running = 0;
-    const CURLMcode code = curl_multi_socket_action(multi_, fd, events, &running);
+    const CURLMcode code = curl_multi_socket_action(multi_, fd, events, &running_);
     if (code != CURLM_OK) spdlog::error("http client: {}", curl_multi_strerror(code));
+}
+
+void CurlLoop::end_transfers()
+{
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
         if (message->msg != CURLMSG_DONE) continue;

@@ -42,6 +42,9 @@ private:
 /// Carries out what libcurl's multi interface wants to wait for, on one executor and without
 /// threads.
 ///
+/// Its sockets are in an epoll(7) of its own within Asio's, and stay there between requests: a
+/// request on an open connection changes nothing in it, and one wait serves all that have come.
+///
 /// Belongs to the executor's thread. Must outlive every transfer.
 class CurlLoop {
 public:
@@ -64,24 +67,33 @@ public:
     void stop(CURL* easy);
 
 private:
-    struct Socket;
     struct Callbacks;
-    using SocketPtr = std::shared_ptr<Socket>;
 
-    SocketPtr adopt(curl_socket_t fd, bool is_own);
+    /// Both are CURL_POLL_IN and _OUT.
+    struct Socket {
+        int wanted = 0;
+        int watched = 0;      ///< what the kernel tells: more than is wanted, until it does
+        bool is_own = false;  ///< libcurl has it from us, and gives it back
+    };
+
+    void adopt(curl_socket_t fd);
     void want(curl_socket_t fd, int events);
-    void wait(const SocketPtr& socket);
-    void wait_for(const SocketPtr& socket, int event);
-    void came(const SocketPtr& socket, int event);
+    bool watch(curl_socket_t fd, Socket& socket);
     void forget(curl_socket_t fd);
+    void listen();
+    void take_events();
     void set_timeout(long milliseconds);
     void arm_timer();
     void timeout_came();
     void act(curl_socket_t fd, int events);
+    void end_transfers();
 
     asio::any_io_executor executor_;
+    asio::posix::stream_descriptor epoll_;
     CURLM* multi_;
-    std::unordered_map<curl_socket_t, SocketPtr> sockets_;
+    int running_ = 0;  // transfers, when libcurl was last called
+    std::unordered_map<curl_socket_t, Socket> sockets_;
+    bool is_listening_ = false;
     asio::steady_timer timer_;
     std::optional<SteadyTime> timeout_;    // when libcurl wants to be called
     std::optional<SteadyTime> armed_for_;  // when the timer ends: it may be earlier

@@ -28,7 +28,8 @@ using std::chrono::ceil;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr std::size_t spare_handles = 64;
+constexpr std::size_t remembered_targets = 256;
+constexpr std::size_t usual_headers = 256;  // bytes
 
 constexpr std::array<const char*, 5> ca_files{
     "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Arch, Gentoo
@@ -66,18 +67,6 @@ bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/// Where a URL leads.
-struct Target {
-    std::string scheme;
-    std::string host;  ///< an address without brackets, or a name as DNS has it
-    int port = 0;
-
-    bool has_origin_of(const Target& other) const
-    {
-        return scheme == other.scheme && host == other.host && port == other.port;
-    }
-};
-
 std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0)
 {
     char* text = nullptr;
@@ -87,37 +76,11 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0)
     return copy;
 }
 
-Result<Target> parse_target(const std::string& text)
-{
-    const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
-    if (!url) throw std::bad_alloc();
-    const CURLUcode bad =
-        curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME);
-    if (bad != CURLUE_OK) {
-        return Error{
-            fmt::format("cannot read the URL {}: {}", quote_utf8(text), curl_url_strerror(bad))};
-    }
-    Target target;
-    target.scheme = part_of(url.get(), CURLUPART_SCHEME);
-    if (target.scheme != "http" && target.scheme != "https") {
-        return Error{fmt::format("the URL {} is neither of http nor of https", quote_utf8(text))};
-    }
-    if (!part_of(url.get(), CURLUPART_USER).empty() ||
-        !part_of(url.get(), CURLUPART_PASSWORD).empty()) {
-        return Error{"the URL has a user name before its host"};
-    }
-    target.host = part_of(url.get(), CURLUPART_HOST, CURLU_PUNYCODE);
-    if (target.host.starts_with('[')) target.host = target.host.substr(1, target.host.size() - 2);
-    const std::string port = part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
-    std::from_chars(port.data(), port.data() + port.size(), target.port);
-    return target;
-}
-
 /// "+host:80:10.0.0.1,[fe80::1]": what CURLOPT_RESOLVE wants. Without the plus it would hold for
 /// ever.
-std::string resolve_line(const Target& target, const Addresses& addresses)
+std::string resolve_line(const std::string& host, int port, const Addresses& addresses)
 {
-    std::string line = fmt::format("+{}:{}:", target.host, target.port);
+    std::string line = fmt::format("+{}:{}:", host, port);
     for (const std::string& address : addresses) {
         if (line.back() != ':') line += ',';
         const bool is_v6 = address.find(':') != std::string::npos;
@@ -180,6 +143,60 @@ bool bypasses_proxy(const std::string& host, const std::vector<std::string>& no_
     });
 }
 
+/// Where a URL leads.
+struct HttpClient::Target {
+    std::string scheme;
+    std::string host;  ///< an address without brackets, or a name as DNS has it
+    int port = 0;
+    bool has_address = false;  ///< for a host, not a name
+
+    static Result<Target> parse(const std::string& text);
+
+    bool has_origin_of(const Target& other) const
+    {
+        return scheme == other.scheme && host == other.host && port == other.port;
+    }
+};
+
+Result<HttpClient::Target> HttpClient::Target::parse(const std::string& text)
+{
+    const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+    if (!url) throw std::bad_alloc();
+    const CURLUcode bad =
+        curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME);
+    if (bad != CURLUE_OK) {
+        return Error{
+            fmt::format("cannot read the URL {}: {}", quote_utf8(text), curl_url_strerror(bad))};
+    }
+    Target target;
+    target.scheme = part_of(url.get(), CURLUPART_SCHEME);
+    if (target.scheme != "http" && target.scheme != "https") {
+        return Error{fmt::format("the URL {} is neither of http nor of https", quote_utf8(text))};
+    }
+    if (!part_of(url.get(), CURLUPART_USER).empty() ||
+        !part_of(url.get(), CURLUPART_PASSWORD).empty()) {
+        return Error{"the URL has a user name before its host"};
+    }
+    target.host = part_of(url.get(), CURLUPART_HOST, CURLU_PUNYCODE);
+    if (target.host.starts_with('[')) target.host = target.host.substr(1, target.host.size() - 2);
+    const std::string port = part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    std::from_chars(port.data(), port.data() + port.size(), target.port);
+    target.has_address = is_address(target.host);
+    return target;
+}
+
+/// A handle of libcurl, with the options that all requests of a client have in common: they are set
+/// once.
+struct HttpClient::Handle {
+    explicit Handle(const HttpClientSettings& settings);
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+    ~Handle() { curl_easy_cleanup(easy); }
+
+    CURL* easy;
+    std::array<char, CURL_ERROR_SIZE> error{};
+};
+
 /// One request with its redirects.
 class HttpClient::Exchange final : public CurlTransfer {
 public:
@@ -191,14 +208,17 @@ public:
     bool may_connect(const sockaddr& address) noexcept override;
     void ended(CURLcode code) noexcept override;
 
-private:
     struct Callbacks;
 
-    asio::awaitable<void> fetch(const Target& target);
+private:
+    bool is_by_proxy(const Target& target) const;
     asio::awaitable<bool> look_up(const Target& target);
+    bool begin(const Target& target);
+    void note_end();
     void set_options(const Target& target);
     void set_headers(const Target& target);
     void set_method();
+    bool has_body_by_method() const;
     void set_proxy(bool is_wanted);
     void fail(std::string why);
     void note_times();
@@ -216,17 +236,18 @@ private:
     HttpProgress& progress_;
     HttpAnswer answer_;
     SteadyTime begun_ = steady_time();
-    std::optional<Target> first_;  // the server of the request
-    std::string url_;              // of this fetch
+    TargetPtr first_;  // the server of the request
+    std::string url_;  // of this fetch
     bool has_body_ = false;
     bool has_location_ = false;
     bool is_refused_ = false;  // by may_send
+    bool is_tried_again_ = false;
     std::size_t header_bytes_ = 0;
     std::string denied_;    // the address that was
     std::string too_long_;  // what was
     CurlLines headers_;
     CurlLines resolve_;
-    std::array<char, CURL_ERROR_SIZE> error_{};
+    std::unique_ptr<Handle> handle_;
     CURL* easy_;
     bool is_started_ = false;
     std::optional<CURLcode> code_;
@@ -260,6 +281,7 @@ struct HttpClient::Exchange::Callbacks {
         try {
             self.is_refused_ = self.request_.may_send && !self.request_.may_send();
             if (self.is_refused_) return CURL_PREREQFUNC_ABORT;
+            self.is_tried_again_ |= self.progress_.phase != HttpProgress::Phase::connecting;
             self.progress_.peer = peer_text(address, port);
             self.progress_.phase = HttpProgress::Phase::waiting;
             return CURL_PREREQFUNC_OK;
@@ -275,27 +297,42 @@ HttpClient::Exchange::Exchange(HttpClient& client, HttpRequest request)
       progress_(request_.progress != nullptr ? *request_.progress : own_progress_),
       url_(request_.url),
       has_body_(!request_.body.empty()),
-      easy_(client_.take_handle()),
+      handle_(client_.take_handle()),
+      easy_(handle_->easy),
       ended_(client_.executor_)
 {}
 
 HttpClient::Exchange::~Exchange()
 {
     if (is_started_) client_.loop_.stop(easy_);
-    client_.give_back(easy_);
+    // A failure may have left something in it; and a handle counts all its new attempts, of which
+    // it makes five (github.com/curl/curl/pull/19066).
+    if (code_ == CURLE_OK && !is_tried_again_) client_.give_back(std::move(handle_));
 }
 
 asio::awaitable<HttpAnswer> HttpClient::Exchange::run()
 {
     for (;;) {
-        const Result<Target> target = parse_target(url_);
+        const Result<TargetPtr> target = client_.target_of(url_);
         if (target.has_error()) {
             fail(answer_.redirects == 0 ? target.error().message
                                         : "redirected, but " + target.error().message);
             break;
         }
         if (!first_) first_ = *target;
-        co_await fetch(*target);
+        progress_.phase = HttpProgress::Phase::looking_up;
+        progress_.host = (*target)->host;
+        progress_.peer.clear();
+        progress_.body_bytes = 0;
+        answer_.end = HttpAnswer::End::failed;
+        resolve_.clear();
+        TargetPtr asked = *target;
+        if (is_by_proxy(*asked)) asked = client_.target_of(client_.settings_.proxy).value();
+        bool is_found = asked->has_address;
+        if (!is_found) is_found = co_await look_up(*asked);
+        if (!is_found || !begin(**target)) break;
+        while (!code_) co_await ended_.wait();
+        note_end();
         if (answer_.end != HttpAnswer::End::whole || !is_followed()) break;
         const std::string next = redirect_url();
         if (next.empty()) break;
@@ -312,30 +349,26 @@ asio::awaitable<HttpAnswer> HttpClient::Exchange::run()
     co_return std::move(answer_);
 }
 
-asio::awaitable<void> HttpClient::Exchange::fetch(const Target& target)
+bool HttpClient::Exchange::is_by_proxy(const Target& target) const
 {
-    progress_.phase = HttpProgress::Phase::looking_up;
-    progress_.host = target.host;
-    progress_.peer.clear();
-    progress_.body_bytes = 0;
-    answer_.end = HttpAnswer::End::failed;
-    const bool by_proxy = !client_.settings_.proxy.empty() &&
-                          !bypasses_proxy(target.host, client_.settings_.no_proxy);
-    Target asked = target;
-    if (by_proxy) asked = parse_target(client_.settings_.proxy).value();
-    const bool is_found = co_await look_up(asked);
-    if (!is_found) co_return;
+    const HttpClientSettings& settings = client_.settings_;
+    return !settings.proxy.empty() && !bypasses_proxy(target.host, settings.no_proxy);
+}
+
+/// False: it has failed.
+bool HttpClient::Exchange::begin(const Target& target)
+{
     progress_.phase = HttpProgress::Phase::connecting;
     set_options(target);
-    set_proxy(by_proxy);
     code_.reset();
     const CURLcode begun = client_.loop_.start(easy_, *this);
-    if (begun != CURLE_OK) {
-        note_failure(begun);
-        co_return;
-    }
-    is_started_ = true;
-    while (!code_) co_await ended_.wait();
+    is_started_ = begun == CURLE_OK;
+    if (!is_started_) note_failure(begun);
+    return is_started_;
+}
+
+void HttpClient::Exchange::note_end()
+{
     note_times();
     answer_.url = url_;
     answer_.peer = progress_.peer;
@@ -350,8 +383,6 @@ asio::awaitable<void> HttpClient::Exchange::fetch(const Target& target)
 /// False: it has failed.
 asio::awaitable<bool> HttpClient::Exchange::look_up(const Target& target)
 {
-    resolve_.clear();
-    if (is_address(target.host)) co_return true;
     const SteadyTime begun = steady_time();
     milliseconds limit = request_.connect_timeout;
     if (request_.timeout.count() > 0) limit = std::min(limit, time_left());
@@ -361,7 +392,7 @@ asio::awaitable<bool> HttpClient::Exchange::look_up(const Target& target)
         fail(fmt::format("could not resolve host {}: {}", target.host, found.error().message));
         co_return false;
     }
-    resolve_.add(resolve_line(target, *found));
+    resolve_.add(resolve_line(target.host, target.port, *found));
     co_return true;
 }
 
@@ -371,45 +402,67 @@ milliseconds HttpClient::Exchange::time_left() const
     return std::max(left, milliseconds(1));  // 0 would be no limit
 }
 
+HttpClient::Handle::Handle(const HttpClientSettings& settings) : easy(curl_easy_init())
+{
+    if (easy == nullptr) throw std::bad_alloc();
+    using Callbacks = Exchange::Callbacks;
+    set_option(easy, CURLOPT_ERRORBUFFER, error.data());
+    set_option(easy, CURLOPT_NOSIGNAL, 1L);
+    set_option(easy, CURLOPT_QUICK_EXIT, 1L);
+    set_option(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    set_option(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
+    set_option(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    set_option(easy, CURLOPT_USERAGENT, settings.user_agent.c_str());
+    set_option(easy, CURLOPT_HEADERFUNCTION, &Callbacks::header);
+    set_option(easy, CURLOPT_WRITEFUNCTION, &Callbacks::body);
+    set_option(easy, CURLOPT_PREREQFUNCTION, &Callbacks::ready);
+    // Also when there is no proxy: libcurl would ask the environment.
+    set_option(easy, CURLOPT_PROXY, "");
+    set_option(easy, CURLOPT_NOPROXY, "");
+    set_option(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (settings.ca_file.empty()) return;
+    set_option(easy, CURLOPT_CAINFO, settings.ca_file.c_str());
+    set_option(easy, CURLOPT_PROXY_CAINFO, settings.ca_file.c_str());
+}
+
+/// All of those that Handle has not: the handle has those of an earlier request.
 void HttpClient::Exchange::set_options(const Target& target)
 {
-    curl_easy_reset(easy_);
-    error_.front() = '\0';
+    handle_->error.front() = '\0';
     denied_.clear();
     too_long_.clear();
-    const HttpClientSettings& settings = client_.settings_;
-    set_option(easy_, CURLOPT_ERRORBUFFER, error_.data());
-    set_option(easy_, CURLOPT_NOSIGNAL, 1L);
-    set_option(easy_, CURLOPT_QUICK_EXIT, 1L);
-    set_option(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+    const bool is_limited = request_.timeout.count() > 0;
     set_option(easy_, CURLOPT_URL, url_.c_str());
     set_option(easy_, CURLOPT_RESOLVE, resolve_.get());
-    set_option(easy_, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
-    set_option(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
     set_option(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                static_cast<long>(request_.connect_timeout.count()));
-    if (request_.timeout.count() > 0) {
-        set_option(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(time_left().count()));
-    }
-    set_option(easy_, CURLOPT_USERAGENT, settings.user_agent.c_str());
+    set_option(easy_, CURLOPT_TIMEOUT_MS,
+               is_limited ? static_cast<long>(time_left().count()) : 0L);
     set_option(easy_, CURLOPT_SSL_VERIFYPEER, request_.verify ? 1L : 0L);
     set_option(easy_, CURLOPT_SSL_VERIFYHOST, request_.verify ? 2L : 0L);
-    if (!settings.ca_file.empty()) set_option(easy_, CURLOPT_CAINFO, settings.ca_file.c_str());
-    set_option(easy_, CURLOPT_HEADERFUNCTION, &Callbacks::header);
     set_option(easy_, CURLOPT_HEADERDATA, this);
-    set_option(easy_, CURLOPT_WRITEFUNCTION, &Callbacks::body);
     set_option(easy_, CURLOPT_WRITEDATA, this);
-    set_option(easy_, CURLOPT_PREREQFUNCTION, &Callbacks::ready);
     set_option(easy_, CURLOPT_PREREQDATA, this);
     set_method();
     set_headers(target);
+    if (!client_.settings_.proxy.empty()) set_proxy(is_by_proxy(target));
+}
+
+/// Whether libcurl is to send a body, be it empty.
+bool HttpClient::Exchange::has_body_by_method() const
+{
+    const std::string& method = request_.method;
+    return has_body_ || method == "POST" || method == "PUT" || method == "PATCH";
 }
 
 void HttpClient::Exchange::set_method()
 {
     const std::string& method = request_.method;
+    const bool has_body = has_body_by_method();
     const bool is_head = method == "HEAD";
-    if (has_body_ || method == "POST" || method == "PUT" || method == "PATCH") {
+    const bool is_known = is_head || (method == "GET" && !has_body);
+    set_option(easy_, CURLOPT_HTTPGET, 1L);  // and nothing of an earlier request
+    if (has_body) {
         set_option(easy_, CURLOPT_POST, 1L);
         const std::string& body = request_.body;
         set_option(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -418,14 +471,14 @@ void HttpClient::Exchange::set_method()
     } else if (is_head) {
         set_option(easy_, CURLOPT_NOBODY, 1L);
     }
-    if (!is_head) set_option(easy_, CURLOPT_CUSTOMREQUEST, method.c_str());
-    if (method == "POST" || method == "PATCH") set_option(easy_, CURLOPT_FRESH_CONNECT, 1L);
+    set_option(easy_, CURLOPT_CUSTOMREQUEST, is_known ? nullptr : method.c_str());
+    const bool is_sent_once = method == "POST" || method == "PATCH";
+    set_option(easy_, CURLOPT_FRESH_CONNECT, is_sent_once ? 1L : 0L);
 }
 
 void HttpClient::Exchange::set_headers(const Target& target)
 {
     headers_.clear();
-    headers_.add("Expect:");  // waits for a second where the server knows nothing of it
     const bool is_at_home = target.has_origin_of(*first_);
     bool has_type = false;
     for (const std::string& header : request_.headers) {
@@ -440,24 +493,19 @@ void HttpClient::Exchange::set_headers(const Target& target)
         // libcurl takes "Name:" for one that must not be sent.
         headers_.add(is_empty ? std::string(name) + ";" : header);
     }
-    // libcurl's own guess is a web form.
-    if (!has_type) headers_.add("Content-Type:");
+    if (has_body_by_method()) {
+        headers_.add("Expect:");  // waits for a second where the server knows nothing of it
+        if (!has_type) headers_.add("Content-Type:");  // libcurl's own guess is a web form
+    }
     set_option(easy_, CURLOPT_HTTPHEADER, headers_.get());
 }
 
-/// Also when there is none: libcurl would ask the environment.
 void HttpClient::Exchange::set_proxy(bool is_wanted)
 {
     const HttpClientSettings& settings = client_.settings_;
+    const bool has_login = is_wanted && !settings.proxy_login.empty();
     set_option(easy_, CURLOPT_PROXY, is_wanted ? settings.proxy.c_str() : "");
-    set_option(easy_, CURLOPT_NOPROXY, "");
-    set_option(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    if (!is_wanted) return;
-    if (!settings.ca_file.empty())
-        set_option(easy_, CURLOPT_PROXY_CAINFO, settings.ca_file.c_str());
-    if (!settings.proxy_login.empty()) {
-        set_option(easy_, CURLOPT_PROXYUSERPWD, settings.proxy_login.c_str());
-    }
+    set_option(easy_, CURLOPT_PROXYUSERPWD, has_login ? settings.proxy_login.c_str() : nullptr);
 }
 
 bool HttpClient::Exchange::may_connect(const sockaddr& address) noexcept
@@ -487,6 +535,7 @@ bool HttpClient::Exchange::takes_header(std::string_view line)
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
     if (line.starts_with("HTTP/")) {
         answer_.headers.clear();
+        answer_.headers.reserve(usual_headers);
         answer_.status = 0;
         header_bytes_ = 0;
         has_location_ = false;
@@ -587,7 +636,7 @@ void HttpClient::Exchange::note_failure(CURLcode code)
                          is_name ? fmt::format("{} ({})", progress_.host, denied_) : denied_));
     } else {
         const CurlFailure failure{code, static_cast<int>(number_of(easy_, CURLINFO_OS_ERRNO)),
-                                  error_.data()};
+                                  handle_->error.data()};
         fail(failure_text(failure, progress_, request_.connect_timeout, request_.timeout,
                           client_.settings_.ca_file));
     }
@@ -603,10 +652,7 @@ HttpClient::HttpClient(asio::any_io_executor executor, HttpClientSettings settin
     settings_.ca_file = ca_file_of(settings_);
 }
 
-HttpClient::~HttpClient()
-{
-    for (CURL* easy : handles_) curl_easy_cleanup(easy);
-}
+HttpClient::~HttpClient() = default;
 
 asio::awaitable<HttpAnswer> HttpClient::request(HttpRequest request)
 {
@@ -621,26 +667,27 @@ void HttpClient::close()
     names_.close();
 }
 
-CURL* HttpClient::take_handle()
+Result<HttpClient::TargetPtr> HttpClient::target_of(const std::string& url)
 {
-    if (!handles_.empty()) {
-        CURL* const easy = handles_.back();
-        handles_.pop_back();
-        return easy;
-    }
-    CURL* const easy = curl_easy_init();
-    if (easy == nullptr) throw std::bad_alloc();
-    return easy;
+    const auto known = targets_.find(url);
+    if (known != targets_.end()) return known->second;
+    Result<Target> target = Target::parse(url);
+    if (target.has_error()) return target.error();
+    if (targets_.size() >= remembered_targets) targets_.clear();
+    return targets_.emplace(url, std::make_shared<const Target>(*std::move(target))).first->second;
 }
 
-void HttpClient::give_back(CURL* easy)
+std::unique_ptr<HttpClient::Handle> HttpClient::take_handle()
 {
-    if (handles_.size() < spare_handles) {
-        curl_easy_reset(easy);
-        handles_.push_back(easy);
-    } else {
-        curl_easy_cleanup(easy);
-    }
+    if (handles_.empty()) return std::make_unique<Handle>(settings_);
+    std::unique_ptr<Handle> handle = std::move(handles_.back());
+    handles_.pop_back();
+    return handle;
+}
+
+void HttpClient::give_back(std::unique_ptr<Handle> handle)
+{
+    if (handles_.size() < settings_.idle_connections) handles_.push_back(std::move(handle));
 }
 
 }  // namespace peercron

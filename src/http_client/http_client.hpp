@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/networks.hpp"
+#include "base/result.hpp"
 #include "http_client/curl_loop.hpp"
 #include "http_client/http_exchange.hpp"
 #include "http_client/name_lookups.hpp"
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace peercron {
@@ -24,7 +26,7 @@ struct HttpClientSettings {
     std::string proxy_login;            ///< "user:password"
     std::vector<std::string> no_proxy;  ///< host names (with those below them), addresses, "*"
     std::string ca_file;                ///< empty: see find_ca_file()
-    std::size_t idle_connections = 128;
+    std::size_t idle_connections = 128;  ///< that stay open for later requests
     LookupSettings lookups;
 };
 
@@ -74,16 +76,21 @@ public:
 
 private:
     class Exchange;
+    struct Handle;
+    struct Target;
+    using TargetPtr = std::shared_ptr<const Target>;
 
-    CURL* take_handle();
-    void give_back(CURL* easy);
+    Result<TargetPtr> target_of(const std::string& url);
+    std::unique_ptr<Handle> take_handle();
+    void give_back(std::unique_ptr<Handle> handle);
 
     asio::any_io_executor executor_;
     HttpClientSettings settings_;
     Networks denied_;
     NameLookups names_;
     CurlLoop loop_;
-    std::vector<CURL*> handles_;  // to be used again: a new one costs more
+    std::vector<std::unique_ptr<Handle>> handles_;         // to be used again: a new one costs more
+    std::unordered_map<std::string, TargetPtr> targets_;  // by URL, of those asked for lately
 };
 
 }  // namespace peercron
