@@ -191,6 +191,12 @@ class Judge:
             self.sightings_of_fire[sighting.job, sighting.scheduled_at].append(sighting)
             self.sightings_of_part[sighting.job, sighting.scheduled_at, sighting.part].append(sighting)
             self.sightings_of_token[sighting.token].append(sighting)
+        # Runs that take locks, and those that have waited and never begun, each with what it takes.
+        self.holders = [(sighting, self.locks_of(sighting.token)) for sighting in case.sightings
+                        if self.locks_of(sighting.token)]
+        self.waiters = [(row, self.locks_of(self.token_of(row.cron_id))) for row in case.rows
+                        if self.locks_of(self.token_of(row.cron_id)) and row.run not in self.sightings_of_run
+                        and (row.ended_at or 0) - row.scheduled_at > 500]
         self.dues = {}  # (token, second) → must or may
         self.lags = sorted(case.lags)
         self.policies = PolicyJudge(self)
@@ -451,10 +457,6 @@ class Judge:
             if self.is_daemon(self.token_of(row.cron_id)):
                 continue  # nobody asks for one
             if row.on_request and row.attempt == 1:
-                if self.parents_of(self.token_of(row.cron_id)):
-                    self.wrong("extra", "runs after others, and nobody has asked for those", self.token_of(row.cron_id),
-                               row.scheduled_at * MS, [row])
-                    continue
                 found[self.token_of(row.cron_id)].append(row)
                 if not row.requested_by:
                     self.wrong("unlike", "ran on request, and the row does not say on whose",
@@ -764,18 +766,16 @@ class Judge:
     def most_taken(self, lock, row, begin, end):
         """How much of the lock other runs held between these moments, or waited for, at most."""
         taken = 0
-        for token, sightings in self.sightings_of_token.items():
-            weight = self.locks_of(token).get(lock, 0)
-            if not weight:
-                continue
-            for other in sightings:
-                was_alive = other.began * 1000 < end + 500 * MS \
-                    and (other.ended is None or other.ended * 1000 > begin - 500 * MS)
-                # One that waits may be the reason, too, and starts only later.
-                has_waited = other.scheduled_at * MS <= end and other.began * 1000 > begin
-                if other.run != row.run and (was_alive or has_waited):
-                    taken += weight
-        return taken
+        for other, claims in self.holders:
+            was_alive = other.began * 1000 < end + 500 * MS \
+                and (other.ended is None or other.ended * 1000 > begin - 500 * MS)
+            # One that waits may be the reason, too, and starts only later.
+            has_waited = other.scheduled_at * MS <= end and other.began * 1000 > begin
+            if other.run != row.run and (was_alive or has_waited):
+                taken += claims.get(lock, 0)
+        # Or never.
+        return taken + sum(claims.get(lock, 0) for other, claims in self.waiters if other.run != row.run
+                           and other.scheduled_at * MS <= end and other.ended_at * MS > begin)
 
     def at_least_once(self):
         for (job, scheduled_at, _), rows in self.rows_of_part.items():

@@ -471,7 +471,7 @@ def test_two_runs_of_a_mutex_job_at_once_are_found_by_the_clock(scene):
 
 def test_a_lock_with_a_greater_limit_has_as_many_holders(scene):
     one = scene.job(cron="*/10 * * * * *", nap=2, locks="pool")
-    scene.job(cron="*/10 * * * * *", nap=1, locks="pool")
+    scene.job(cron="*/10 * * * * *", nap=0.5, locks="pool")
     assert scene.broken() == []
     scene.job(cron="1/10 * * * * *", nap=2, locks="pool:2")
     assert set(scene.broken()) == {"lock"}
@@ -503,6 +503,11 @@ def test_a_fire_is_skipped_for_a_lock_only_when_there_is_too_little_of_it(scene)
     assert scene.broken() == []
     scene.jobs[-1]["definition"]["locks"] = "pool"
     assert scene.broken() == ["unexplained"]
+    waits = scene.job(cron="1/10 * * * * *", locks="pool:2", overlap="queue")
+    for second in range(1, LAST + 1, 10):
+        scene.forget(waits, second)
+        scene.row(waits, second, "skipped", "lock: job 1 holds the lock pool", ended_at=(ZERO + second + 3) * 1000)
+    assert scene.broken() == []
 
 
 def test_two_holders_of_a_lock_are_found(scene):

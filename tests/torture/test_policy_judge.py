@@ -352,18 +352,30 @@ def test_a_run_whose_required_job_has_failed_is_found(needy):
     assert needy.broken() == ["requires"]
 
 
-def test_an_older_success_is_not_enough(needy):
-    needy.forget(needy.needed, 40)
-    needy.row(needy.needed, 40, "skipped", "mutex: another run is alive")
-    needy.jobs[0]["run"]["places"] = 1
-    assert "requires" in needy.broken()
-
-
-def test_a_success_before_the_fire_before_is_not_enough(needy):
-    needy.forget(needy.needed, 30)
-    needy.fault("kill-all", 20, 40, *NODES)
-    needy.row(needy.needed, 30, "lost", "node-died: it died", run_server=NODES[0])
+def test_an_older_success_is_not_enough_when_a_later_fire_failed(needy):
+    token = needy.job(cron="28 * * * * *", requires="nightly")
     assert needy.broken() == ["requires"]
+    needy.forget(token, 28)
+    needy.row(token, 28, "skipped", "requires: nightly failed")
+    assert needy.broken() == []
+
+
+def test_a_fire_of_the_same_moment_counts_unless_nobody_could_know_of_it(needy):
+    needy.job(cron="20 * * * * *", requires="nightly")
+    assert needy.broken() == ["requires"]
+    needy.fault("mariadb-stop", 10, 20, "mariadb")
+    assert needy.broken() == []
+
+
+def test_a_success_before_the_fire_before_is_not_enough(scene):
+    scene.job(cron="*/30 * * * * *", name="nightly")
+    token = scene.job(cron="7/10 * * * * *", requires="nightly")
+    for second in (17, 27, 47, 57):
+        skip(scene, token, second, "requires: nightly has not fired")
+    assert scene.broken() == []
+    scene.forget(token, 17)
+    scene.ran(token, 17)
+    assert scene.broken() == ["requires"]
 
 
 def test_a_success_that_comes_while_it_waits_is_enough_and_a_later_one_is_not(needy):
