@@ -78,11 +78,12 @@ def log_lines(folder, at):
 
 
 def neighbour_lines(case, at):
-    """How late the other fires of that time were, by node."""
+    """How late the other fires of that time were, by node, of jobs that start when they are due."""
     late = collections.defaultdict(list)
+    delayed = {job["token"] for job in case.jobs if job["definition"].keys() & {"jitter", "run_after", "requires"}}
     for sighting in case.sightings:
         due = sighting.scheduled_at * 1_000_000
-        if sighting.attempt == 1 and at - BEFORE * 1_000_000_000 <= due < at + AFTER * 1_000_000_000:
+        if sighting.token not in delayed and sighting.attempt == 1 and at - BEFORE * 1_000_000_000 <= due < at + AFTER * 1_000_000_000:
             late[due // 1_000_000_000, sighting.node].append(sighting.lateness)
     yield f"    how late the fires of that time were, in seconds, where one was later than {WORTH_TELLING}:"
     for (due, node), values in sorted(late.items()):
