@@ -5,12 +5,15 @@ import math
 import threading
 import time
 
+import calendars
 import jobs
 import ledger
 import witness
+from sandbox import Failure
 from servers import Unreached
 
 CALL_LIMIT = 15  # seconds; who gets no answer in so long knows nothing
+OF_NO_JOB = {"pause", "calendar"}  # these change no job's definition, nor does "run"
 LATEST = 253_402_300_799  # an open end, as the API has it
 
 
@@ -26,6 +29,7 @@ class People:
         self.versions = {}  # the last that was confirmed, by token
         self.ids = {}
         self.unknown = set()  # of these nobody knows how they are
+        self.calendars = {}  # what they say, by name; None: nobody knows
         self.done = []  # what the judge gets
         self.notes = []
         self.lock = threading.Lock()
@@ -72,7 +76,7 @@ class People:
                 break
             record.update(node=at.peer, status=status, message=envelope.get("message"),
                           outcome="ok" if status == 200 else "unknown" if status == 503 else "refused")
-            if status == 200 and what != "pause":
+            if status == 200 and what not in OF_NO_JOB:
                 record["id"] = envelope["data"]["cron_id" if what == "run" else "id"]
                 if what == "run":
                     record["row"] = envelope["data"]["id"]
@@ -80,14 +84,37 @@ class People:
         record["answered"] = time.time_ns()
         with self.lock:
             self.done.append(record)
-            if record["outcome"] == "ok" and what not in ("run", "pause"):
+            if record["outcome"] == "ok" and what not in OF_NO_JOB | {"run"}:
                 self.versions[token] = version
                 self.ids[token] = record["id"]
-            elif record["outcome"] == "unknown" and what not in ("run", "pause"):
+            elif record["outcome"] == "unknown" and what not in OF_NO_JOB | {"run"}:
                 self.unknown.add(token)
             elif record["outcome"] == "refused":
                 self.notes.append({"rule": "api", "at": record["sent"],
                                    "words": f"{what} of {token} was refused: {record['status']} {record['message']}"})
+        return record
+
+    def prepare(self):
+        """What the jobs name: calendars, and limits of locks."""
+        for name, limit in jobs.LIMITS.items() if "locks" in self.plan["policies"] else ():
+            status, envelope = self.cluster.nodes[0].call("POST", "/lock/set", {"name": name, "limit": limit})
+            if status != 200:
+                raise Failure(f"cannot set the limit of a lock: {status} {envelope}")
+        for name, spans in self.plan["calendars"].items():
+            record = self.set_calendar("/calendar/add", {"name": name, "spans": spans, "job": "j00", "node": 0})
+            if record["outcome"] != "ok":
+                raise Failure(f"cannot add a calendar: {record.get('status')} {record.get('message')}")
+
+    def set_calendar(self, target, planned):
+        name = planned["name"]
+        text = calendars.text_of([self.window(span) for span in planned["spans"]])
+        record = self.call("calendar", planned["job"], planned["node"], target, {"name": name, "dates": text}, text)
+        record["calendar"] = name
+        # What nobody has confirmed may still be done after the next change.
+        if record["outcome"] == "unknown":
+            self.calendars[name] = None
+        elif record["outcome"] == "ok" and self.calendars.get(name, text) is not None:
+            self.calendars[name] = text
         return record
 
     def add(self, token, node):
@@ -106,6 +133,9 @@ class People:
         what, token, node = planned["what"], planned["job"], planned["node"]
         if what == "pause":
             self.pause(planned)
+            return
+        if what == "calendar":
+            self.set_calendar("/calendar/set", planned)
             return
         if token in self.unknown:
             return
@@ -167,6 +197,18 @@ class People:
             self.done.append({"what": "look", "job": token, "sent": at, "answered": at, "outcome": "seen",
                               "version": version, "id": row and int(row["id"])})
         self.unknown.clear()
+        self.look_at_calendars()
+
+    def look_at_calendars(self):
+        at = time.time_ns()
+        rows = ledger.parse(self.cluster.mariadb.query(ledger.DUMPS["calendar"]))
+        texts = {row["name"]: row["dates"] for row in rows if row["ended_at"] is None}
+        for name, known in self.calendars.items():
+            if known not in (None, texts.get(name)):
+                self.notes.append({"rule": "definition", "at": at, "words": f"calendar {name} says {texts.get(name)} in the"
+                                   f" database, and was confirmed to say {known}"})
+            self.done.append({"what": "calendar", "job": "j00", "calendar": name, "sent": at, "answered": at,
+                              "outcome": "seen", "version": texts.get(name)})
 
     def version_of(self, token, row):
         job = self.first_version(self.jobs[token])

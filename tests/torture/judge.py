@@ -18,8 +18,9 @@ import time
 
 import ledger
 import naive_cron
-from jobs import PAUSED
+from jobs import LIMITS, PAUSED, claims_of, fits, parents_of
 from notice_judge import NoticeJudge
+from policy_judge import PolicyJudge, both, negated
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -39,6 +40,7 @@ RETRY_DELAY, RETRY_MAX_DELAY = 10, 3600  # seconds; of a job without its own
 SPREAD = 0.1  # of a delay, either way
 CLOCKS = 0.3  # seconds; all clocks are one machine's
 MISFIRE_WINDOW = 60  # seconds; of a job without its own
+AHEAD = 3  # seconds; so long before a fire it may be decided that it does not start
 MISFIRE = 3  # seconds; a fire that is planned so late is a misfire
 
 KILLS = {"kill-dispatcher", "kill-worker", "kill-two", "kill-all", "kill-warden", "kill-with-warden", "power-off"}
@@ -54,6 +56,9 @@ CONSUL = {"consul-stop", "consul-kill", "consul-pause"}
 ON_TIME = {"kill-dispatcher", "kill-worker", "rolling-restart", *CONSUL, *STORE}
 ON_TIME_IF_DISPATCHER = {"pause-dispatcher", "suspend", "cut", "cut-out", "cut-in", "cut-consul"}
 NOT_RUN = {"planned", "running", "skipped", "revoked"}
+# Rows of several fires with these causes are no misfires, and may be there at once.
+NO_MISFIRE = {"paused", "calendar", "parent"}
+NO_CHANGES = {"run", "pause", "calendar"}  # calls that change no job's definition
 LOSES = KILLS | PAUSES | CUTS | {"rolling-restart"}
 # While these are at work, and until their aftermath is over, a daemon may have no node that could run it, or none that may
 # be known to be free of it.
@@ -154,7 +159,7 @@ class Judge:
         self.histories = {}
         by_token = collections.defaultdict(list)
         for change in case.changes:
-            if change["what"] not in ("run", "pause") and change["outcome"] in ("ok", "unknown", "seen"):
+            if change["what"] not in NO_CHANGES and change["outcome"] in ("ok", "unknown", "seen"):
                 by_token[change["job"]].append(change)
         for job in case.jobs:
             self.histories[job["token"]] = History(by_token[job["token"]])
@@ -167,22 +172,34 @@ class Judge:
             self.ids.setdefault(sighting.token, sighting.job)
         self.tokens = {job: token for token, job in self.ids.items()}
         self.jobs = {job["token"]: job for job in case.jobs}
+        self.named = {job["definition"]["name"]: job["token"] for job in case.jobs if "name" in job["definition"]}
         self.rows = {row.run: row for row in case.rows}
         self.rows_of_fire = collections.defaultdict(list)
+        self.rows_of_part = collections.defaultdict(list)  # of a fire
         self.gaps = collections.defaultdict(list)
         for row in sorted(case.rows, key=lambda row: row.run):
             self.rows_of_fire[row.cron_id, row.scheduled_at].append(row)
+            self.rows_of_part[row.cron_id, row.scheduled_at, row.part].append(row)
             if row.is_gap:
                 self.gaps[row.cron_id].append(row)
         self.sightings_of_run = collections.defaultdict(list)
         self.sightings_of_fire = collections.defaultdict(list)
+        self.sightings_of_part = collections.defaultdict(list)
         self.sightings_of_token = collections.defaultdict(list)
         for sighting in sorted(case.sightings, key=lambda sighting: sighting.began):
             self.sightings_of_run[sighting.run].append(sighting)
             self.sightings_of_fire[sighting.job, sighting.scheduled_at].append(sighting)
+            self.sightings_of_part[sighting.job, sighting.scheduled_at, sighting.part].append(sighting)
             self.sightings_of_token[sighting.token].append(sighting)
+        # Runs that take locks, and those that have waited and never begun, each with what it takes.
+        self.holders = [(sighting, self.locks_of(sighting.token)) for sighting in case.sightings
+                        if self.locks_of(sighting.token)]
+        self.waiters = [(row, self.locks_of(self.token_of(row.cron_id))) for row in case.rows
+                        if self.locks_of(self.token_of(row.cron_id)) and row.run not in self.sightings_of_run
+                        and (row.ended_at or 0) - row.scheduled_at > 500]
         self.dues = {}  # (token, second) → must or may
         self.lags = sorted(case.lags)
+        self.policies = PolicyJudge(self)
 
     def judge(self):
         self.find_dues()
@@ -196,7 +213,7 @@ class Judge:
         self.runs_are_where_they_may_be()
         self.rows_say_what_the_witness_says()
         self.not_more_at_once_than_may_be()
-        self.a_lock_is_held_by_one()
+        self.a_lock_has_its_limit()
         self.one_waits_at_most()
         self.every_row_has_ended()
         self.states_have_a_cause()
@@ -204,6 +221,7 @@ class Judge:
         self.failures_are_tried_again()
         self.only_failures_are_tried_again()
         self.daemons_are_kept_alive()
+        self.policies.judge()
         self.runs_are_counted()
         self.commands_are_those_of_their_version()
         self.on_time()
@@ -219,6 +237,22 @@ class Judge:
 
     def is_daemon(self, token):
         return token in self.jobs and self.jobs[token]["definition"].get("kind") == "daemon"
+
+    def definition(self, token):
+        """What nobody changes of the job."""
+        return self.jobs[token]["definition"] if token in self.jobs else {}
+
+    def parents_of(self, token):
+        """The tokens of the jobs that it runs after."""
+        return [self.named[name] for name in parents_of(self.definition(token))]
+
+    def planned_start(self, sighting):
+        """When this run was to start, in milliseconds; None: that follows from how others ended."""
+        definition = self.definition(sighting.token)
+        if definition.get("run_after") or definition.get("requires"):
+            return None
+        row = self.rows.get(sighting.run)
+        return row.retry_at if definition.get("jitter") and row and row.retry_at else sighting.scheduled_at
 
     def wrong(self, rule, words, token="", at=None, rows=(), sightings=()):
         """`at` is what the violation is about; the faults of that time are named with it."""
@@ -240,8 +274,13 @@ class Judge:
                 and (kinds is None or fault["kind"] in kinds)
                 and (target is None or target in fault["targets"])]
 
-    def is_calm(self, at):
-        return not self.faults_in(at - CALM_BEFORE, at + CALM_AFTER)
+    def is_calm(self, at, end=0):
+        """Whether nothing was wrong then, or for all of that time."""
+        return not self.faults_in(at - CALM_BEFORE, max(at, end) + CALM_AFTER)
+
+    def was_out_of_reach(self, begin, end):
+        """Whether a run of that time may have counted as lost, rightly or for a while."""
+        return bool(self.faults_in(begin - CALM_BEFORE, end, LOSES))
 
     def lag(self, begin, end):
         """How long this machine stood still between the moments, at worst: nobody can be on time then."""
@@ -265,6 +304,11 @@ class Judge:
     def find_dues(self):
         first, last = self.case.marks["began"] // SECOND, self.case.marks["read"] // SECOND
         for token, history in self.histories.items():
+            parents = self.parents_of(token)
+            if parents:
+                # When its parents are due; which of these fires it has, PolicyJudge says.
+                self.dues |= {(token, second): "may" for of, second in self.dues if of == parents[0]}
+                continue
             for second in range(first, last + 1):
                 verdict = verdict_of(history.at(second * SECOND), second)
                 if verdict != "never":
@@ -276,14 +320,15 @@ class Judge:
                 continue
             job, at = self.ids.get(token), second * SECOND
             rows = self.rows_of_fire.get((job, second * 1000), [])
-            covered = rows or [gap for gap in self.gaps[job]
-                               if gap.scheduled_at <= second * 1000 <= gap.gap_end and gap.cause in ("misfire", "misfire-policy", "paused")]
+            covered = rows or [gap for gap in self.gaps[job] if gap.scheduled_at <= second * 1000 <= gap.gap_end
+                               and gap.cause in ("misfire", "misfire-policy", "paused", "calendar")]
             witness = self.sightings_of_fire.get((job, second * 1000), [])
             if not covered and self.has_no_runs_left(token, job, at):
                 continue
             if not covered:
                 self.wrong("missing", "was due and has no row", token, at, (), witness)
-            elif len(rows) == 1 and rows[-1].state == "revoked" and not self.was_given_up(token, (rows[-1].ended_at or 0) * MS):
+            elif {row.state for row in rows} == {"revoked"} and \
+                    not self.was_given_up(token, (rows[-1].ended_at or 0) * MS):
                 self.wrong("revoked", "was due and is revoked, though no change took it back", token, at, rows, witness)
 
     def has_no_runs_left(self, token, job, at):
@@ -291,11 +336,11 @@ class Judge:
         version = self.version(token, at)
         limit = version["definition"].get("run_limit", 0) if version else 0
         return limit and sum(row.scheduled_at * MS < at and row.state not in NOT_RUN
-                             for row in self.case.rows if row.cron_id == job and row.attempt == 1) >= limit
+                             for row in self.case.rows if row.cron_id == job and row.stands_for_fire) >= limit
 
     def runs_are_counted(self):
         counted = collections.Counter(row.cron_id for row in self.case.rows
-                                      if row.attempt == 1 and row.state not in NOT_RUN)
+                                      if row.stands_for_fire and row.state not in NOT_RUN)
         for token, job in self.ids.items():
             versions = self.histories[token].at(self.case.marks["read"]) if token in self.histories else [None]
             if versions[-1] is None:
@@ -304,7 +349,7 @@ class Judge:
                 self.wrong("counter", f"{counted[job]} of its runs have ended, and run_num is"
                            f" {self.case.counters[job]}", token)
             limit = versions[-1]["definition"].get("run_limit", 0)
-            planned = sum(row.cron_id == job and row.attempt == 1 and row.state not in NOT_RUN and not row.on_request
+            planned = sum(row.cron_id == job and row.stands_for_fire and row.state not in NOT_RUN and not row.on_request
                           for row in self.case.rows)  # a person may ask for more
             if limit and planned > limit:
                 self.wrong("limit", f"has run {planned} times by its schedule, and its run_limit is {limit}", token)
@@ -340,14 +385,14 @@ class Judge:
             token = self.token_of(job)
             for gap in gaps:
                 first, last, at = gap.scheduled_at // 1000, gap.gap_end // 1000, gap.scheduled_at * MS
-                own = [self.dues[token, second] for second in range(first, last + 1)
-                       if (token, second) in self.dues
-                       and self.rows_of_fire.get((job, second * 1000), [gap]) == [gap]]
+                own = [self.due_in(gap, token, second) for second in range(first, last + 1)
+                       if self.rows_of_fire.get((job, second * 1000), [gap]) == [gap]]
+                own = [verdict for verdict in own if verdict != "never"]
                 fewest = own.count("must")
                 if not fewest <= gap.fires <= len(own) and "at least" not in gap.reason:
                     self.wrong("gap", f"a row for {gap.fires} missed fires, but {fewest} to {len(own)} were due"
                                f" from {first} to {last}", token, at, [gap])
-                if gap.cause == "paused":
+                if gap.cause in NO_MISFIRE:
                     continue
                 version = self.version(token, at) or {"definition": {}}
                 run_all = version["definition"].get("misfire_policy", "run_all") == "run_all"
@@ -356,6 +401,17 @@ class Judge:
                 if late < bound - 1 and not self.was_given_up(token, gap.dispatch_time * SECOND + SECOND):
                     self.wrong("gap", f"given up {late} s after the last fire; only from {bound} s on might it be",
                                token, at, [gap])
+
+    def due_in(self, gap, token, second):
+        """Whether the row has to count the fire: one is of what calendars exclude, or of what they do not."""
+        due, excluded = self.dues.get((token, second), "never"), self.policies.excluded(token, second)
+        if due == "never" and gap.cause in NO_MISFIRE and token in self.histories:
+            # Which may have been decided before the job changed.
+            ahead = verdict_of(self.histories[token].at((second - AHEAD) * SECOND), second)
+            due = "never" if ahead == "never" else "may"
+        if gap.cause in ("misfire", "misfire-policy"):
+            return both(due, negated(excluded))
+        return both(due, excluded) if gap.cause == "calendar" else due
 
     def in_pause(self, token, second):
         """Whether the job is in a pause then: must, may, or never."""
@@ -405,7 +461,7 @@ class Judge:
                 if not row.requested_by:
                     self.wrong("unlike", "ran on request, and the row does not say on whose",
                                self.token_of(row.cron_id), row.scheduled_at * MS, [row])
-            elif row.requested_by and not row.on_request:
+            elif row.requested_by and not row.on_request and not self.parents_of(self.token_of(row.cron_id)):
                 self.wrong("unlike", "a planned fire, and the row says that somebody asked for it",
                            self.token_of(row.cron_id), row.scheduled_at * MS, [row])
         for token in asked.keys() | found.keys():
@@ -414,9 +470,10 @@ class Judge:
                     self.wrong("missing", f"a run on request was promised as row {change['row']}, which is not there",
                                token, change["answered"])
             possible = [change for change in asked[token] if change["outcome"] in ("ok", "unknown")]
-            if len(found[token]) > len(possible):
-                self.wrong("extra", f"{len(possible)} runs on request were asked for, and there are"
-                           f" {len(found[token])}", token, found[token][0].scheduled_at * MS, found[token])
+            fires = sum(row.part == 0 for row in found[token])
+            if fires > len(possible):
+                self.wrong("extra", f"{len(possible)} runs on request were asked for, and there are {fires}", token,
+                           found[token][0].scheduled_at * MS, found[token])
 
     def each_witness_has_its_row(self):
         for run, sightings in self.sightings_of_run.items():
@@ -431,11 +488,11 @@ class Judge:
                            token, at, [row] if row else (), sightings)
 
     def one_start_per_fire(self):
-        for (job, scheduled_at), sightings in self.sightings_of_fire.items():
+        for (job, scheduled_at, part), sightings in self.sightings_of_part.items():
             if len(sightings) < 2:
                 continue
             token, at = sightings[0].token, scheduled_at * MS
-            rows = self.rows_of_fire.get((job, scheduled_at), [])
+            rows = self.rows_of_part.get((job, scheduled_at, part), [])
             version = self.version(token, at) or {"definition": {}}
             if version["definition"].get("delivery") != "at_least_once" and not version["definition"].get("retries"):
                 self.wrong("doubled", f"started {len(sightings)} times", token, at, rows, sightings)
@@ -443,11 +500,10 @@ class Judge:
                 self.wrong("doubled", "an attempt was started twice", token, at, rows, sightings)
 
     def runs_are_where_they_may_be(self):
-        """The jobs here that ask for something exclude one address."""
-        for token, job in self.jobs.items():
-            excluded = job["definition"].get("run_on", "").removeprefix("!address=")
+        """On nodes with the labels that the job wants."""
+        for token in self.jobs:
             for sighting in self.sightings_of_token[token]:
-                if excluded and sighting.node.rpartition(":")[0] == excluded:
+                if not fits(self.definition(token), sighting.node):
                     self.wrong("where", f"ran on {sighting.node}, where it may not", token, sighting.scheduled_at * MS,
                                [self.rows[sighting.run]] if sighting.run in self.rows else (), [sighting])
 
@@ -531,38 +587,42 @@ class Judge:
             for sighting in sightings:
                 if sighting.place == "full":
                     alive = [other for other in sightings if other.began <= sighting.began and other is not sighting
-                             and (other.ended is None or other.ended >= sighting.began)][-3:]
+                             and other.part == sighting.part and (other.ended is None or other.ended >= sighting.began)][-3:]
                     self.overlap(token, places, sighting, alive)
-            # The same by the clocks, as far as the ends were written.
-            ends = []
+            # The same by the clocks, as far as the ends were written. Each part of a fire has a limit of its own.
+            ends = collections.defaultdict(list)
             for sighting in sightings:
-                ends = [other for other in ends if other.ended > sighting.began]
-                if len(ends) >= places and sighting.place != "full":
-                    self.overlap(token, places, sighting, ends)
+                alive = ends[sighting.part] = [other for other in ends[sighting.part] if other.ended > sighting.began]
+                if len(alive) >= places and sighting.place != "full":
+                    self.overlap(token, places, sighting, alive)
                 if sighting.ended is not None:
-                    ends.append(sighting)
+                    alive.append(sighting)
 
     def locks_of(self, token):
-        return set(self.jobs[token]["definition"].get("locks", "").split(",")) - {""} if token in self.jobs else set()
+        """How much a run takes of which locks."""
+        return claims_of(self.definition(token))
 
     def is_limited(self, token):
         return self.jobs[token]["run"]["places"] > 0 or bool(self.locks_of(token))
 
-    def a_lock_is_held_by_one(self):
-        """Over all jobs and nodes, by the clocks, as far as the ends were written."""
+    def a_lock_has_its_limit(self):
+        """Over all jobs and nodes: by the kernel's locks, and by the clocks, as far as the ends were written."""
         holders = collections.defaultdict(list)
         for token, sightings in self.sightings_of_token.items():
-            for lock in self.locks_of(token):
-                holders[lock] += [sighting for sighting in sightings if sighting.ended is not None]
-        for lock, sightings in sorted(holders.items()):
+            for lock, weight in self.locks_of(token).items():
+                holders[lock] += [(sighting, weight) for sighting in sightings]
+        for lock, runs in sorted(holders.items()):
             alive = []
-            for sighting in sorted(sightings, key=lambda sighting: sighting.began):
-                alive = [other for other in alive if other.ended > sighting.began]
-                if alive:
-                    rows = [self.rows[other.run] for other in (*alive, sighting) if other.run in self.rows]
-                    self.wrong("lock", f"started while another run held the lock {lock}", sighting.token,
-                               sighting.began * 1000, rows, (*alive, sighting))
-                alive.append(sighting)
+            for sighting, weight in sorted(runs, key=lambda run: run[0].began):
+                alive = [(other, taken) for other, taken in alive if other.ended is None or other.ended > sighting.began]
+                known = [(other, taken) for other, taken in alive if other.ended is not None]
+                found_full = sighting.place == f"no:{lock}"
+                if found_full or sum(taken for _, taken in known) + weight > LIMITS.get(lock, 1):
+                    holding = [other for other, _ in (alive[-3:] if found_full else known)]
+                    rows = [self.rows[other.run] for other in (*holding, sighting) if other.run in self.rows]
+                    self.wrong("lock", f"started while other runs held the lock {lock}, of whose limit it takes {weight}",
+                               sighting.token, sighting.began * 1000, rows, (*holding, sighting))
+                alive.append((sighting, weight))
 
     def overlap(self, token, places, sighting, alive):
         rows = [self.rows[other.run] for other in (*alive, sighting) if other.run in self.rows]
@@ -604,7 +664,7 @@ class Judge:
         ended = (row.ended_at or row.scheduled_at) * MS
         seen = self.sightings_of_run.get(row.run, [])
         if row.state == "lost":
-            return self.objection_to_lost(row, at, ended, seen)
+            return self.objection_to_lost(row, max(at, (row.retry_at or 0) * MS), ended, seen)
         if row.state == "timeout":
             if not definition.get("timeout"):
                 return "the job has no timeout"
@@ -641,7 +701,7 @@ class Judge:
         return max((version["run"]["nap"] for version in self.histories[token].at(at) if version), default=0)
 
     def objection_to_lost(self, row, at, ended, seen):
-        if not self.faults_in(min(at, ended) - CALM_BEFORE, ended, LOSES):
+        if not self.was_out_of_reach(min(at, ended), ended):
             return "no node was down or out of reach"
         died = [life["ended"] for life in self.case.nodes if life["node"] == row.run_server and life["ended"]]
         if seen and seen[-1].ended is not None:
@@ -662,28 +722,27 @@ class Judge:
         return ""
 
     def objection_to_skipped(self, row, token, at, definition):
-        calm = self.is_calm(at)
+        # Jitter, and other jobs, may make it start later than it is due.
+        end = (row.ended_at or row.scheduled_at) * MS
+        calm = self.is_calm(at, end)
         limited = self.is_limited(token)
+        if row.cause in ("calendar", "parent", "requires"):
+            wanted = {"calendar": "calendar", "parent": "run_after", "requires": "requires"}[row.cause]
+            return "" if definition.get(wanted) else f"the job has no {wanted}"  # the rest says PolicyJudge
         if row.cause == "lock":
-            locks = self.locks_of(token)
-            if not locks:
+            if not self.locks_of(token):
                 return "the job has no locks"
-            end = (row.ended_at or row.scheduled_at) * MS
-            others = [other for of, sightings in self.sightings_of_token.items() if self.locks_of(of) & locks
-                      for other in sightings]
-            alive = [other for other in others if other.began * 1000 < end + 500 * MS and other.run != row.run
-                     and (other.ended is None or other.ended * 1000 > at - 500 * MS)]
-            # One that waits may be the reason, too, and starts only later.
-            waits = [other for other in others if other.scheduled_at * MS <= end and other.began * 1000 > at]
-            return "" if alive or waits or not calm else "no run with one of its locks was alive"
+            free = all(self.most_taken(lock, row, at, end) + weight <= LIMITS.get(lock, 1)
+                       for lock, weight in self.locks_of(token).items())
+            return "its locks were free" if free and calm else ""
         if row.cause in ("mutex", "overlap", "concurrency"):
             if not limited:
                 return "the job may run any number of times at once"
             if definition.get("overlap") == "replace":
                 return "the job replaces what runs" if calm else ""
-            end = (row.ended_at or row.scheduled_at) * MS
             alive = [other for other in self.sightings_of_token[token]
                      if other.began * 1000 < end + 500 * MS and other.run != row.run
+                     and (row.parts == 1 or other.part == row.part)
                      and (other.ended is None or other.ended * 1000 > at - 500 * MS)]
             return "" if alive or not calm else "no other run of the job was alive"
         if row.cause == "replaced":
@@ -698,12 +757,28 @@ class Judge:
             return ""  # see pauses_keep_fires_from_starting()
         if row.cause == "start-limit":
             return "" if definition.get("start_limit") else "the job has no start_limit"
+        if row.cause == "superseded" and definition.get("requires_wait"):
+            return ""
         if row.cause == "superseded":
             return "" if definition.get("retries") and row.attempt > 1 else "the job has no retries"
         return "there is no such cause here"
 
+    def most_taken(self, lock, row, begin, end):
+        """How much of the lock other runs held between these moments, or waited for, at most."""
+        taken = 0
+        for other, claims in self.holders:
+            was_alive = other.began * 1000 < end + 500 * MS \
+                and (other.ended is None or other.ended * 1000 > begin - 500 * MS)
+            # One that waits may be the reason, too, and starts only later.
+            has_waited = other.scheduled_at * MS <= end and other.began * 1000 > begin
+            if other.run != row.run and (was_alive or has_waited):
+                taken += claims.get(lock, 0)
+        # Or never.
+        return taken + sum(claims.get(lock, 0) for other, claims in self.waiters if other.run != row.run
+                           and other.scheduled_at * MS <= end and other.ended_at * MS > begin)
+
     def at_least_once(self):
-        for (job, scheduled_at), rows in self.rows_of_fire.items():
+        for (job, scheduled_at, _), rows in self.rows_of_part.items():
             token, at = self.token_of(job), scheduled_at * MS
             last = rows[-1]
             if last.state not in ("lost", "fenced") and (last.state, last.cause) != ("killed", "node-stopped"):
@@ -748,7 +823,7 @@ class Judge:
             if due is None or due[1] * MS > self.case.marks["stopped"] - 5 * SECOND:
                 continue
             token, at = self.token_of(row.cron_id), int(due[0] * MS)
-            run = (row.cron_id, row.scheduled_at, row.attempt + 1)
+            run = (row.cron_id, row.scheduled_at, row.attempt + 1, row.part)
             next_row, seen = self.rows.get(run), self.sightings_of_run.get(run, [])
             if next_row is None:
                 self.wrong("retry", f"attempt {row.attempt} is {row.state}, and there is no further one", token, at,
@@ -763,15 +838,15 @@ class Judge:
                            seen)
 
     def only_failures_are_tried_again(self):
-        for (job, scheduled_at), sightings in self.sightings_of_fire.items():
+        for (job, scheduled_at, part), sightings in self.sightings_of_part.items():
             for one, other in zip(sightings, sightings[1:]):
                 token, at = one.token, other.began * 1000
                 version = self.version(token, at) or {"definition": {}}
                 definition = version["definition"]
                 if not definition.get("retries"):
                     continue  # see one_start_per_fire()
-                rows = self.rows_of_fire.get((job, scheduled_at), [])
-                before = self.rows.get((job, scheduled_at, other.attempt - 1))
+                rows = self.rows_of_part.get((job, scheduled_at, part), [])
+                before = self.rows.get((job, scheduled_at, other.attempt - 1, part))
                 if other.attempt <= one.attempt:
                     self.wrong("doubled", "an attempt was started again", token, at, rows, sightings)
                 elif before is None or before.state in ("failed", "timeout"):
@@ -879,27 +954,32 @@ class Judge:
                        rows[-2:], sightings[-2:])
 
     def on_time(self):
-        for sightings in self.sightings_of_fire.values():
+        for sightings in self.sightings_of_part.values():
             first = sightings[0]
             row = self.rows.get(first.run)
-            if first.attempt != 1 or first.scheduled_at % 1000:
+            start = self.planned_start(first)
+            if first.attempt != 1 or first.scheduled_at % 1000 or start is None:
                 continue
-            at = first.scheduled_at * MS
-            if first.lateness < -0.002:
-                self.wrong("early", f"started {-first.lateness:.3f} s before its time", first.token, at, [row] if row
-                           else (), [first])
-            if first.lateness <= GROSS + self.lag(at, first.began * 1000):
+            at, lateness = start * MS, first.began / 1e6 - start / 1e3
+            if lateness < -0.002:
+                self.wrong("early", f"started {-lateness:.3f} s before its time", first.token, at, [row] if row else (),
+                           [first])
+            if lateness <= GROSS + self.lag(at, first.began * 1000):
                 continue
-            definition = self.jobs[first.token]["definition"] if first.token in self.jobs else {}
-            if definition.get("overlap") in ("queue", "replace"):
+            definition = self.definition(first.token)
+            if definition.get("overlap") in ("queue", "replace") or self.has_one_node(definition):
                 continue
             # Nobody could plan what a change made due while the database had not answered it.
-            if verdict_of(self.histories[first.token].at(at), first.scheduled_at // 1000) == "may":
+            if verdict_of(self.histories[first.token].at(first.scheduled_at * MS), first.scheduled_at // 1000) == "may":
                 continue
             why = self.why_it_had_to_be_on_time(first, at)
             if why:
-                self.wrong("late", f"started {first.lateness:.1f} s late, though {why}", first.token, at,
+                self.wrong("late", f"started {lateness:.1f} s late, though {why}", first.token, at,
                            [row] if row else (), [first])
+
+    def has_one_node(self, definition):
+        """Whether its fires wait while one node is away."""
+        return sum(fits(definition, node) for node in {life["node"] for life in self.case.nodes}) < 2
 
     def why_it_had_to_be_on_time(self, sighting, at):
         """By the table of promises; "" when it did not have to."""
@@ -962,20 +1042,22 @@ class Judge:
         causes = collections.Counter(f"{row.state}: {row.cause}" for row in self.case.rows
                                      if row.reason and row.state != "success")
         late = collections.defaultdict(list)
-        for sightings in self.sightings_of_fire.values():
+        for sightings in self.sightings_of_part.values():
             first = sightings[0]
-            definition = self.jobs[first.token]["definition"] if first.token in self.jobs else {}
+            definition, start = self.definition(first.token), self.planned_start(first)
             if first.attempt != 1 or first.scheduled_at % 1000 or definition.get("overlap") in ("queue", "replace"):
                 continue
-            at = first.scheduled_at * MS
-            late["all"].append(first.lateness)
+            if start is None or self.has_one_node(definition):
+                continue
+            at, lateness = start * MS, first.began / 1e6 - start / 1e3
+            late["all"].append(lateness)
             if self.is_calm(at):
-                late["calm times"].append(first.lateness)
+                late["calm times"].append(lateness)
             if at > self.case.marks["quiet"]:
-                late["the quiet time at the end"].append(first.lateness)
+                late["the quiet time at the end"].append(lateness)
             active = self.faults_in(at - AFTERMATH, at)
             if len(active) == 1:
-                late[active[0]["kind"] + " alone"].append(first.lateness)
+                late[active[0]["kind"] + " alone"].append(lateness)
         verdicts = collections.Counter(self.dues.values())
         return {
             "due": {"must": verdicts["must"], "may": verdicts["may"]},
@@ -991,5 +1073,6 @@ class Judge:
                         for token in self.jobs if self.is_daemon(token)},
             "longest_lag": max((lag for _, lag in self.lags), default=0.0),
             "faults": dict(collections.Counter(fault["kind"] for fault in self.case.faults)),
+            "policies": self.policies.figures(),
             "notices": self.notices and self.notices.figures(),
         }

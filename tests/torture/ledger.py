@@ -2,13 +2,14 @@
 import dataclasses
 
 DUMPS = {
-    "log": "SELECT id, cron_id, scheduled_at, attempt, state, reason, exit_code, term_signal, started_at, ended_at,"
+    "log": "SELECT id, cron_id, scheduled_at, attempt, part, parts, state, reason, exit_code, term_signal, started_at, ended_at,"
            " dispatch_time, dispatch_server, run_server, epoch, fires, gap_end, requested_by, retry_at, output_bytes,"
            " use_time,"
-           " LEFT(output, 120) AS output FROM log ORDER BY cron_id, scheduled_at, attempt",
+           " LEFT(output, 120) AS output FROM log ORDER BY cron_id, scheduled_at, attempt, part",
     "cron": "SELECT * FROM cron ORDER BY id",
     "cron_revision": "SELECT * FROM cron_revision ORDER BY id",
     "cron_counter": "SELECT * FROM cron_counter ORDER BY cron_id",
+    "calendar": "SELECT * FROM calendar ORDER BY id",
     "term": "SELECT * FROM term",
     "notice_delivery": "SELECT id, notice, cron_id, state, attempts, created_at, due_at, ended_at, answer"
                        " FROM notice_delivery ORDER BY id",
@@ -41,10 +42,17 @@ class Row:
     output_bytes: int = 0
     use_time: int = 0
     output: str = ""
+    part: int = 0
+    parts: int = 1
 
     @property
     def run(self):
-        return (self.cron_id, self.scheduled_at, self.attempt)
+        return (self.cron_id, self.scheduled_at, self.attempt, self.part)
+
+    @property
+    def stands_for_fire(self):
+        """A fire with several parts counts by the first of them."""
+        return self.attempt == 1 and self.part == 0
 
     @property
     def cause(self):

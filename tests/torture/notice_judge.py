@@ -37,7 +37,7 @@ class Message:
         self.node = data.get("node", "")
         self.is_reminder = data.get("is_reminder", False)
         run = data.get("run")
-        self.run = run and (self.job, run["scheduled_at"], run["attempt"])
+        self.run = run and (self.job, run["scheduled_at"], run["attempt"], 0)  # none of these jobs has shards
 
     @property
     def content(self):

@@ -30,7 +30,8 @@ def fault_line(case, fault):
 def row_line(row):
     times = ", ".join(f"{name} {clock(value * 1_000_000)}" for name, value in
                       (("started", row.started_at), ("ended", row.ended_at)) if value is not None)
-    return (f"row {row.id}: attempt {row.attempt} {row.state} ({row.reason or 'no reason'})"
+    part = f"part {row.part} of {row.parts}, " if row.parts > 1 else ""
+    return (f"row {row.id}: {part}attempt {row.attempt} {row.state} ({row.reason or 'no reason'})"
             f"{', ' + times if times else ''}, run {row.run_server or 'nowhere'}, dispatched by {row.dispatch_server}"
             f" at {clock(row.dispatch_time * 1_000_000_000)} in epoch {row.epoch}"
             f"{f', {row.fires} fires to {clock(row.gap_end * 1_000_000)}' if row.gap_end else ''}")
@@ -38,7 +39,8 @@ def row_line(row):
 
 def sighting_line(sighting):
     ended = f"ended {clock(sighting.ended * 1000)} with {sighting.exit_code}" if sighting.ended else "never ended"
-    return (f"witness: {clock(sighting.scheduled_at * 1_000_000)} attempt {sighting.attempt} started"
+    part = f"part {sighting.part} of {sighting.parts}, " if sighting.parts > 1 else ""
+    return (f"witness: {clock(sighting.scheduled_at * 1_000_000)} {part}attempt {sighting.attempt} started"
             f" {clock(sighting.began * 1000)} on {sighting.node} in epoch {sighting.epoch}, process {sighting.pid},"
             f" place {sighting.place}, {ended}")
 
@@ -76,11 +78,12 @@ def log_lines(folder, at):
 
 
 def neighbour_lines(case, at):
-    """How late the other fires of that time were, by node."""
+    """How late the other fires of that time were, by node, of jobs that start when they are due."""
     late = collections.defaultdict(list)
+    delayed = {job["token"] for job in case.jobs if job["definition"].keys() & {"jitter", "run_after", "requires"}}
     for sighting in case.sightings:
         due = sighting.scheduled_at * 1_000_000
-        if sighting.attempt == 1 and at - BEFORE * 1_000_000_000 <= due < at + AFTER * 1_000_000_000:
+        if sighting.token not in delayed and sighting.attempt == 1 and at - BEFORE * 1_000_000_000 <= due < at + AFTER * 1_000_000_000:
             late[due // 1_000_000_000, sighting.node].append(sighting.lateness)
     yield f"    how late the fires of that time were, in seconds, where one was later than {WORTH_TELLING}:"
     for (due, node), values in sorted(late.items()):
@@ -104,6 +107,8 @@ def lines(case, judge, figures, folder):
     if figures["audit"]:
         yield (f"audit     {figures['audit']['due']} fires due, {figures['audit']['unjudged_fires']} fires and"
                f" {figures['audit']['unjudged_rows']} rows not judged")
+    if figures["policies"]:
+        yield "policies  " + ", ".join(f"{count} {name}" for name, count in figures["policies"].items())
     if figures["notices"]:
         yield "notices   " + ", ".join(f"{count} {name}" for name, count in figures["notices"].items())
     yield "lateness in seconds           fires      p50      p99      max"

@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.parse
 
+import jobs
 import network
 import notice_witness
 from notice_judge import CLUSTER_AFTER
@@ -190,6 +191,8 @@ cluster_after = "{CLUSTER_AFTER}s"
 cluster_channels = ["{CHANNEL}"]
 [exec]
 drain_timeout = "{DRAIN}s"
+[node]
+labels = ["{jobs.side_of(self.peer)}"]
 [[http.tokens]]
 name = "torture"
 token_file = "token"

@@ -63,18 +63,19 @@ class Scene:
     def number(self, token):
         return int(token[1:])
 
-    def ran(self, token, second, nap=0, code=0, late=0.005, state=None, reason="", attempt=1, node=None, **row):
+    def ran(self, token, second, nap=0, code=0, late=0.005, state=None, reason="", attempt=1, node=None, part=0, parts=1,
+            **row):
         """A run that its witness and its row tell alike."""
         node = node or NODES[self.number(token) % 3]
         began = int((ZERO + second + late) * 1_000_000)
         ended = began + int((nap + 0.01) * 1_000_000)
         place = "0" if self.jobs[self.number(token) - 1]["run"]["places"] else "-"
         seen = witness.Sighting(token, self.number(token), int((ZERO + second) * 1000), attempt, node, 7, 4711, began,
-                                place, ended, code)
+                                place, ended, code, part, parts)
         self.sightings.append(seen)
         return seen, self.row(token, second, state or ("failed" if code else "success"), reason, attempt,
                               exit_code=code, started_at=began // 1000, ended_at=ended // 1000 + 1, run_server=node,
-                              **row)
+                              part=part, parts=parts, **row)
 
     def row(self, token, second, state, reason="", attempt=1, **row):
         at = int((ZERO + second) * 1000)
@@ -90,9 +91,9 @@ class Scene:
 
     # Taking away what is there.
 
-    def find(self, token, second, attempt=1):
+    def find(self, token, second, attempt=1, part=0):
         """(sighting, row) of a run."""
-        run = (self.number(token), int((ZERO + second) * 1000), attempt)
+        run = (self.number(token), int((ZERO + second) * 1000), attempt, part)
         seen = [sighting for sighting in self.sightings if sighting.run == run]
         rows = [row for row in self.rows if row.run == run]
         return seen[0] if seen else None, rows[0] if rows else None
@@ -145,6 +146,17 @@ def test_a_run_on_a_node_that_its_job_excludes_is_found(scene):
     seen, row = scene.find(token, 20)
     seen.node = row.run_server = NODES[0]
     assert scene.broken() == ["where"]
+
+
+def test_a_run_on_a_node_without_the_label_that_its_job_wants_is_found(scene):
+    token = scene.job(cron="*/20 * * * * *", run_on="odd")  # on the first or the third
+    seen, row = scene.find(token, 20)
+    seen.node = row.run_server = NODES[2]
+    assert scene.broken() == ["where"]  # the others are on the second
+    for second in (0, 40, 60):
+        seen, row = scene.find(token, second)
+        seen.node = row.run_server = NODES[0]
+    assert scene.broken() == []
 
 
 def test_figures_count_what_was_seen(scene):
@@ -455,6 +467,47 @@ def test_two_runs_of_a_mutex_job_at_once_are_found_by_the_clock(scene):
     seen, row = scene.find(token, 20)
     seen.ended += 4_000_000
     assert scene.broken() == ["overlap"]
+
+
+def test_a_lock_with_a_greater_limit_has_as_many_holders(scene):
+    one = scene.job(cron="*/10 * * * * *", nap=2, locks="pool")
+    scene.job(cron="*/10 * * * * *", nap=0.5, locks="pool")
+    assert scene.broken() == []
+    scene.job(cron="1/10 * * * * *", nap=2, locks="pool:2")
+    assert set(scene.broken()) == {"lock"}
+    scene.jobs[-1]["definition"]["locks"] = "db"
+    assert scene.broken() == []
+    seen, _ = scene.find(one, 20)
+    seen.place = "no:pool"
+    assert set(scene.broken()) == {"lock"}
+
+
+def test_a_run_that_starts_while_a_killed_one_lives_on_is_found_by_the_kernels_lock(scene):
+    killed = scene.job(cron="*/20 * * * * *", nap=3, locks="db")
+    other = scene.job(cron="8/20 * * * * *", nap=3, locks="db")
+    scene.fault("kill-worker", 1, 9)
+    seen, row = scene.find(killed, 0)
+    seen.ended = seen.exit_code = row.exit_code = None
+    row.state, row.reason = "lost", "node-died: it died"
+    assert "lock" not in scene.broken()
+    scene.find(other, 8)[0].place = "no:db"
+    assert "lock" in scene.broken()
+
+
+def test_a_fire_is_skipped_for_a_lock_only_when_there_is_too_little_of_it(scene):
+    scene.job(cron="*/10 * * * * *", nap=4, locks="pool")
+    token = scene.job(cron="2/10 * * * * *", locks="pool:2")
+    for second in range(2, LAST + 1, 10):
+        scene.forget(token, second)
+        scene.row(token, second, "skipped", "lock: job 1 holds the lock pool")
+    assert scene.broken() == []
+    scene.jobs[-1]["definition"]["locks"] = "pool"
+    assert scene.broken() == ["unexplained"]
+    waits = scene.job(cron="1/10 * * * * *", locks="pool:2", overlap="queue")
+    for second in range(1, LAST + 1, 10):
+        scene.forget(waits, second)
+        scene.row(waits, second, "skipped", "lock: job 1 holds the lock pool", ended_at=(ZERO + second + 3) * 1000)
+    assert scene.broken() == []
 
 
 def test_two_holders_of_a_lock_are_found(scene):
@@ -823,14 +876,14 @@ def test_an_audit_that_cannot_be_made_is_found(scene):
 
 
 def test_the_lines_of_a_run_make_one_sighting():
-    text = ("start j01 5 1800000000000 1 10.77.0.11:9991 7 99 1800000000004000 0\n"
-            "start j02 6 1800000000000 1 10.77.0.12:9991 7 98 1800000000005000 full\n"
-            "end j01 5 1800000000000 1 10.77.0.11:9991 7 99 1800000000104000 3\n"
+    text = ("start j01 5 1800000000000 1 0/1 10.77.0.11:9991 7 99 1800000000004000 0\n"
+            "start j02 6 1800000000000 1 2/4 10.77.0.12:9991 7 98 1800000000005000 full\n"
+            "end j01 5 1800000000000 1 0/1 10.77.0.11:9991 7 99 1800000000104000 3\n"
             "nonsense\n")
     (first, second), odd = witness.read(text)
-    assert (first.run, first.ended, first.exit_code, first.place) == ((5, 1800000000000, 1), 1800000000104000, 3, "0")
+    assert (first.run, first.ended, first.exit_code, first.place) == ((5, 1800000000000, 1, 0), 1800000000104000, 3, "0")
     assert abs(first.lateness - 0.004) < 1e-6
-    assert (second.ended, second.place) == (None, "full")
+    assert (second.ended, second.place, second.part, second.parts) == (None, "full", 2, 4)
     assert odd == ["nonsense"]
 
 

@@ -84,10 +84,10 @@ class Run:
         seconds = self.options.minutes * 60
         # Not from one sequence, so that another choice of faults leaves the jobs as they are.
         job_chance, fault_chance = random.Random(chance.random()), random.Random(chance.random())
-        planned_jobs, planned_changes = jobs.generate(job_chance, seconds, policies, self.options.daemons)
+        planned_jobs, planned_calendars, planned_changes = jobs.generate(job_chance, seconds, policies, self.options.daemons)
         kinds = self.choose_kinds()
         plan = {"seed": self.options.seed, "minutes": self.options.minutes, "policies": policies, "kinds": kinds,
-                "jobs": planned_jobs, "changes": planned_changes,
+                "jobs": planned_jobs, "calendars": planned_calendars, "changes": planned_changes,
                 "faults": faults.plan(fault_chance, seconds, kinds)}
         (self.folder / "plan.json").write_text(json.dumps(plan, indent=1) + "\n")
         return plan
@@ -118,6 +118,7 @@ class Run:
             threading.Thread(target=self.keep_time, args=[core], daemon=True).start()
         self.mark("began")
         self.people = changes.People(self.cluster, self.folder, self.plan, time.time() + 5)
+        self.people.prepare()
         for job in self.plan["jobs"]:
             if not job.get("late"):
                 record = self.people.add(job["token"], 0)
