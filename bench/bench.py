@@ -59,9 +59,10 @@ PARTS = {
 NATIVE = {
     "raw": "spawning a command: a minimal loop, and the program's executor",
     "cron": "understanding an expression, and finding its next moment",
-    "plan": "a thousand to a million jobs: memory, take-over, a change, an idle second; a million retries that wait",
+    "plan": "a thousand to a million jobs, also with calendars and jitter: memory, take-over, an idle second; retries",
+    "where": "what labels cost a fire: 300 nodes, 100,000 jobs, in turn with the same jobs without labels",
     "protocol": "the peer protocol: frames/s, bytes per run, 3 to 300 nodes",
-    "store": "rows planned and recorded by simulated nodes, beside the database's own inserts",
+    "store": "rows planned and recorded, beside the database's own inserts; what a take-over reads",
     "consul": "3 to 100 nodes that meet in one Consul: what it costs, and how soon another one dispatches",
 }
 # One of each kind, in a minute or two.
