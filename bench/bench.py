@@ -23,6 +23,8 @@ sys.path.insert(0, str(ROOT / "tests" / "cluster"))
 os.environ["PEERCRON_BINARY"] = str(PROGRAM)  # before the harness is read
 
 import api  # noqa: E402
+import bulk  # noqa: E402
+import chains  # noqa: E402
 import console  # noqa: E402
 import encryption  # noqa: E402
 import figures  # noqa: E402
@@ -50,6 +52,8 @@ PARTS = {
     "http": (http_jobs.measure, "requests beside a bare loop of libcurl, and beside commands"),
     "watched": (watched.measure, "a command that writes all the time, and 50 readers of its output"),
     "memory": (memory.measure, "the nodes' memory under a steady load"),
+    "chains": (chains.measure, "a thousand chains of ten jobs, all due at one second, beside as many processes"),
+    "bulk": (bulk.measure, "10,000 jobs stopped by one call, and the fires of another job meanwhile"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
     "console": (console.measure, "the console in Chromium on these tables: paint, calls, an open tab, 1 GB of output"),
     "insight": (insight.measure, "statistics and states per fire, why, forecast, an outbox that is not delivered"),
