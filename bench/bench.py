@@ -23,6 +23,8 @@ sys.path.insert(0, str(ROOT / "tests" / "cluster"))
 os.environ["PEERCRON_BINARY"] = str(PROGRAM)  # before the harness is read
 
 import api  # noqa: E402
+import bulk  # noqa: E402
+import chains  # noqa: E402
 import console  # noqa: E402
 import encryption  # noqa: E402
 import figures  # noqa: E402
@@ -50,6 +52,8 @@ PARTS = {
     "http": (http_jobs.measure, "requests beside a bare loop of libcurl, and beside commands"),
     "watched": (watched.measure, "a command that writes all the time, and 50 readers of its output"),
     "memory": (memory.measure, "the nodes' memory under a steady load"),
+    "chains": (chains.measure, "a thousand chains of ten jobs, all due at one second, beside as many processes"),
+    "bulk": (bulk.measure, "10,000 jobs stopped by one call, and the fires of another job meanwhile"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
     "console": (console.measure, "the console in Chromium on these tables: paint, calls, an open tab, 1 GB of output"),
     "insight": (insight.measure, "statistics and states per fire, why, forecast, an outbox that is not delivered"),
@@ -59,9 +63,10 @@ PARTS = {
 NATIVE = {
     "raw": "spawning a command: a minimal loop, and the program's executor",
     "cron": "understanding an expression, and finding its next moment",
-    "plan": "a thousand to a million jobs: memory, take-over, a change, an idle second; a million retries that wait",
+    "plan": "a thousand to a million jobs, also with calendars and jitter: memory, take-over, an idle second; retries",
+    "where": "what labels cost a fire: 300 nodes, 100,000 jobs, in turn with the same jobs without labels",
     "protocol": "the peer protocol: frames/s, bytes per run, 3 to 300 nodes",
-    "store": "rows planned and recorded by simulated nodes, beside the database's own inserts",
+    "store": "rows planned and recorded, beside the database's own inserts; what a take-over reads",
     "consul": "3 to 100 nodes that meet in one Consul: what it costs, and how soon another one dispatches",
 }
 # One of each kind, in a minute or two.

@@ -1,13 +1,27 @@
 #include "database.hpp"
 
+#include "store/calendar_store.hpp"
 #include "store/sqlite/migrate.hpp"
 #include "store/sqlite/sqlite_image.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
 #include <system_error>
 #include <utility>
 
 namespace peercron::bench {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int calendars = 20;  // besides one for all
+
+}  // namespace
 
 std::vector<Job> every_second(std::size_t count, WallTime changed)
 {
@@ -21,6 +35,38 @@ std::vector<Job> every_second(std::size_t count, WallTime changed)
         jobs.push_back(std::move(job));
     }
     return jobs;
+}
+
+void dress(Job& job)
+{
+    job.tags = {fmt::format("department-{}", job.id % 300), "nightly"};
+    job.calendar = {fmt::format("!holidays-{}", job.id % calendars), "!freeze"};
+    job.jitter = 10min;
+}
+
+void add_calendars(StoreImage& image)
+{
+    Calendar calendar;
+    calendar.name = "freeze";
+    calendar.dates = "02-29";
+    image.calendars().append_calendar(calendar);
+    for (int i = 0; i < calendars; ++i) {
+        calendar.name = fmt::format("holidays-{}", i);
+        calendar.dates = fmt::format("01-01, 12-25..12-26, 2027-07-{:02}", i + 1);
+        image.calendars().append_calendar(calendar);
+    }
+}
+
+void add_many(std::size_t count, const std::function<Job(JobId)>& make,
+              const std::function<void(const std::vector<Job>&)>& add)
+{
+    constexpr std::size_t at_once = 50'000;
+    for (std::size_t done = 0; done < count;) {
+        std::vector<Job> jobs;
+        const std::size_t end = std::min(done + at_once, count);
+        for (; done < end; ++done) jobs.push_back(make(static_cast<JobId>(done + 1)));
+        add(jobs);
+    }
 }
 
 void add_jobs(StoreImage& image, const std::vector<Job>& jobs)
@@ -60,6 +106,20 @@ void Database::add(const std::vector<Job>& jobs)
 {
     SqliteImage image(settings_);
     add_jobs(image, jobs);
+}
+
+void Database::add_calendars()
+{
+    SqliteImage image(settings_);
+    bench::add_calendars(image);
+}
+
+void Database::set_planned_through(WallTime time)
+{
+    SqliteImage image(settings_);
+    StoredTerm term;
+    term.planned_through = time;
+    image.finish(term);
 }
 
 std::unique_ptr<Store> Database::open() const

@@ -71,6 +71,15 @@ def drop_jobs(cluster):
     cluster.sql("DELETE FROM cron", seconds=SQL_SECONDS)
 
 
+def wait_noted(cluster):
+    """Until the dispatcher has written the history of jobs that were added to the database itself, or deleted there."""
+    unknown = "SELECT COUNT(*) FROM cron WHERE id NOT IN (SELECT cron_id FROM cron_revision)"
+    gone = ("SELECT COUNT(*) FROM cron_revision WHERE id IN (SELECT MAX(id) FROM cron_revision GROUP BY cron_id)"
+            " AND definition_after IS NOT NULL AND cron_id NOT IN (SELECT id FROM cron)")
+    wait_until(lambda: cluster.sql(f"SELECT ({unknown}) + ({gone}) AS n")[0]["n"] == "0", 300,
+               "the dispatcher has noted which jobs there are")
+
+
 def sleep_until(moment):
     time.sleep(max(0.0, moment - time.time()))
 

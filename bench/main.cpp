@@ -24,7 +24,7 @@ const std::map<std::string, Measure>& parts()
     static const std::map<std::string, Measure> parts{
         {"raw", measure_raw},           {"cron", measure_cron},   {"plan", measure_plan},
         {"protocol", measure_protocol}, {"store", measure_store}, {"insight", measure_insight},
-        {"consul", measure_consul},
+        {"consul", measure_consul},     {"where", measure_where},
     };
     return parts;
 }

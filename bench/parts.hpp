@@ -22,17 +22,21 @@ void measure_raw(const Settings& settings, Figures& figures);
 /// Understanding an expression, and finding its next moment.
 void measure_cron(const Settings& settings, Figures& figures);
 
-/// The plan of a thousand to a million jobs: memory, taking over, changes, and doing nothing.
+/// The plan of a thousand to a million jobs, plain ones and others: memory, taking over, changes,
+/// and doing nothing.
 void measure_plan(const Settings& settings, Figures& figures);
 
 /// Messages as bytes and over loopback, and what many nodes cost their dispatcher.
 void measure_protocol(const Settings& settings, Figures& figures);
 
-/// Rows of the ledger, planned and recorded, on SQLite and MariaDB.
+/// Rows of the ledger, planned and recorded, and what a take-over reads, on SQLite and MariaDB.
 void measure_store(const Settings& settings, Figures& figures);
 
 /// What statistics and the states of jobs cost each fire.
 void measure_insight(const Settings& settings, Figures& figures);
+
+/// What labels cost a fire, where there are many nodes.
+void measure_where(const Settings& settings, Figures& figures);
 
 /// Nodes that meet in one Consul: what it costs Consul, and how soon another one dispatches.
 void measure_consul(const Settings& settings, Figures& figures);

@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -64,15 +65,17 @@ Job make_job(JobId id, WallTime changed)
     return job;
 }
 
-void fill(Database& database, std::size_t count, WallTime changed)
+enum class Kind : std::uint8_t { plain, dressed };
+
+void fill(Database& database, std::size_t count, Kind kind, WallTime changed)
 {
-    constexpr std::size_t at_once = 50'000;
-    for (std::size_t done = 0; done < count;) {
-        std::vector<Job> jobs;
-        const std::size_t end = std::min(done + at_once, count);
-        for (; done < end; ++done) jobs.push_back(make_job(static_cast<JobId>(done + 1), changed));
-        database.add(jobs);
-    }
+    const auto make = [&](JobId id) {
+        Job job = make_job(id, changed);
+        if (kind == Kind::dressed) dress(job);
+        return job;
+    };
+    if (kind == Kind::dressed) database.add_calendars();
+    add_many(count, make, [&](const std::vector<Job>& jobs) { database.add(jobs); });
 }
 
 double peak_resident_mib()
@@ -142,12 +145,13 @@ asio::awaitable<void> measure_cluster(SimulatedCluster& cluster, std::size_t job
     co_await cluster.join();
 }
 
-boost::json::object measure_size(const Settings& settings, std::size_t jobs)
+boost::json::object measure_size(const Settings& settings, std::size_t jobs, Kind kind)
 {
     Database database(settings.folder);
     boost::json::object row{{"jobs", jobs}};
     const SystemClock clock;
-    fill(database, jobs, clock.now() - 24h);
+    fill(database, jobs, kind, clock.now() - 24h);
+    database.set_planned_through(clock.now());
     asio::io_context io(1);
     ClusterSettings cluster_settings;
     cluster_settings.nodes = nodes;
@@ -299,10 +303,10 @@ boost::json::object in_child(const Settings& settings,
 }
 
 /// Throws where this many jobs do not fit in memory: swapping would spoil all figures.
-void require_memory(std::size_t jobs)
+void require_memory(std::size_t jobs, Kind kind)
 {
-    constexpr double mib_per_job = 1.1 / 1024;  // at the peak
-    constexpr double mib_for_others = 1024;     // SQLite's pages, and the system
+    const double mib_per_job = (kind == Kind::dressed ? 1.5 : 1.1) / 1024;  // at the peak
+    constexpr double mib_for_others = 1024;  // SQLite's pages, and the system
     std::ifstream meminfo("/proc/meminfo");
     double available = 0;
     for (std::string word; available == 0 && meminfo >> word;) {
@@ -324,7 +328,12 @@ void measure_plan(const Settings& settings, Figures& figures)
     const Sizes sizes = settings.large   ? Sizes{1'000'000, 3'000'000, 10'000'000}
                         : settings.quick ? Sizes{1'000, 10'000, 100'000}
                                          : Sizes{1'000, 10'000, 100'000, 1'000'000};
-    require_memory(sizes.back());  // before minutes of measuring that would be lost
+    const Sizes dressed = settings.large   ? Sizes{}
+                          : settings.quick ? Sizes{100'000}
+                                           : Sizes{100'000, 1'000'000};
+    // Before minutes of measuring that would be lost.
+    require_memory(sizes.back(), Kind::plain);
+    if (!dressed.empty()) require_memory(dressed.back(), Kind::dressed);
     for (const std::size_t jobs : settings.large ? Sizes{20'000, 100'000} : Sizes{1'000, 10'000}) {
         const auto measure = [&] { return measure_same_second(settings, jobs); };
         figures.add("same_second", in_child(settings, measure));
@@ -334,8 +343,15 @@ void measure_plan(const Settings& settings, Figures& figures)
         figures.add("retries", in_child(settings, [&] { return measure_waiting(most_waiting); }));
     }
     for (const std::size_t jobs : sizes) {
-        const auto measure = [&] { return measure_size(settings, jobs); };
+        const auto measure = [&] { return measure_size(settings, jobs, Kind::plain); };
         figures.add("jobs", in_child(settings, measure));
+    }
+    for (const std::size_t jobs : dressed) {
+        const auto measure = [&] { return measure_size(settings, jobs, Kind::dressed); };
+        boost::json::object row = in_child(settings, measure);
+        if (jobs == 100'000) row["take_over_limit_ms"] = 1000;
+        if (jobs == 1'000'000) row["rss_limit_mib"] = 1024;
+        figures.add("jobs with tags, calendars and jitter", row);
     }
 }
 

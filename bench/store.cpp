@@ -1,5 +1,6 @@
 // Rows of the ledger per second: by SQL alone into the same tables, by our Store, and by the whole
-// dispatcher with simulated nodes; on SQLite, and on a MariaDB of its own.
+// dispatcher with simulated nodes; and what a new dispatcher reads at its take-over. On SQLite, and
+// on a MariaDB of its own.
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
@@ -19,6 +20,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -372,6 +374,52 @@ void measure_dispatcher(Subject& subject, std::size_t nodes, std::size_t per_sec
     figures.add("pipeline", row);
 }
 
+/// Jobs with calendars, of each of which a take-over looks at the newest row: it may be of fires
+/// that are planned again. Each has one, of an hour ago.
+void measure_take_over(Subject& subject, std::size_t jobs, Figures& figures)
+{
+    const SystemClock clock;
+    const WallTime now = std::chrono::floor<std::chrono::seconds>(clock.now());
+    const auto make = [&](JobId id) {
+        Job job;
+        job.id = id;
+        job.cron_set = "0 H H * * *";
+        job.command = "/opt/reports/bin/nightly --output /var/reports";
+        job.effective_from = now - 24h;
+        dress(job);
+        return job;
+    };
+    add_many(jobs, make, [&](const std::vector<Job>& some) { subject.add(some); });
+    constexpr std::size_t rows_at_once = 10'000;
+    for (std::size_t done = 0; done < jobs;) {
+        std::vector<RunId> runs;
+        const std::size_t end = std::min(done + rows_at_once, jobs);
+        for (; done < end; ++done) runs.push_back({static_cast<JobId>(done + 1), now - 1h, 1});
+        subject.insert(runs);
+        subject.update(runs);
+    }
+    const auto store = subject.open();
+    const std::string dispatcher(node);
+    store->begin_term(1, dispatcher);
+    PlanStep step;
+    step.epoch = 1;
+    step.dispatch_server = dispatcher;
+    step.planned_through = now;
+    store->commit(step);
+    std::vector<Elapsed> takes;
+    for (int i = 0; i < 5; ++i) {
+        const Watch watch(subject);
+        store->begin_term(1, dispatcher);
+        takes.push_back(watch.elapsed());
+    }
+    std::ranges::sort(takes, {}, &Elapsed::wall_s);
+    const Elapsed& median = takes[takes.size() / 2];
+    figures.add("take-over", {{"store", subject.name()},
+                              {"jobs_with_calendars", jobs},
+                              {"read_ms", rounded(1e3 * median.wall_s)},
+                              {"read_cpu_ms", rounded(1e3 * median.cpu_s)}});
+}
+
 void measure_on(const std::function<std::unique_ptr<Subject>()>& make, const Settings& settings,
                 Figures& figures)
 {
@@ -384,6 +432,11 @@ void measure_on(const std::function<std::unique_ptr<Subject>()>& make, const Set
     for (const std::size_t per_second : {1000U, 5000U, 20'000U}) {
         const auto subject = make();
         measure_dispatcher(*subject, subject->nodes(), per_second, settings, figures);
+    }
+    using Sizes = std::vector<std::size_t>;
+    for (const std::size_t jobs : settings.quick ? Sizes{10'000} : Sizes{100'000, 1'000'000}) {
+        const auto subject = make();
+        measure_take_over(*subject, jobs, figures);
     }
 }
 

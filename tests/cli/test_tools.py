@@ -82,6 +82,11 @@ def test_every_part_of_the_program_in_cpp_is_listed(bench):
     assert set(re.findall(r'\{"(\w+)"', table)) <= {*bench.NATIVE, *bench.PARTS}
 
 
+def test_every_part_is_explained(bench):
+    found = re.findall(r"^\*\*([a-z, ]+)\.\*\* ", (ROOT / "docs/performance.md").read_text(), re.M)
+    assert sorted(name for names in found for name in names.split(", ")) == sorted({*bench.NATIVE, *bench.PARTS})
+
+
 def test_programs_that_are_no_known_peers_are_refused(bench, dkron, tmp_path, capsys):
     assert bench.parse_arguments(["--peers", dkron]).peers == [dkron]
     (tmp_path / "not-dkron").write_text("no program")
