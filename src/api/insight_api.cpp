@@ -164,6 +164,8 @@ void add_cells_of(Store& store, EntryQuery query, std::int64_t step, std::size_t
             run.outcome = *outcome;
             run.started_at = entry.started_at;
             run.fires = entry.fires;
+            run.retry_at = entry.retry_at;
+            run.of_backfill = entry.of_backfill;
             cells[{cell_of(to_unix_seconds(run.scheduled_at), step), NodeName()}].add(run);
         }
         query.after = entries.back().id;
