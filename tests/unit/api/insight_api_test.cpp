@@ -200,6 +200,31 @@ TEST_F(InsightApiTest, TheOverviewShowsThePartOfAFireThatFailed)
     EXPECT_EQ(failing.at(0).at("run").at("id"), failed);
 }
 
+TEST_F(InsightApiTest, TheOverviewSaysWhenAJobThatFailsIsTriedAgain)
+{
+    Job& job = insert("upload", "* * * * * *");
+    job.retries = 3;
+    const std::int64_t failed = ended(job, now() - 2s, RunState::failed).id;
+    const auto add_planned = [&](WallTime at, std::int32_t attempt, bool rehearsal = false) {
+        LogRow row;
+        row.id = 200 + std::ssize(tables_.log);
+        row.run.id = {job.id, at, attempt};
+        row.run.rehearsal = rehearsal;
+        if (attempt > 1) row.retry_at = now() + 40s;
+        row.run.state = RunState::planned;
+        tables_.log.insert(tables_.log.begin(), row);
+    };
+    start();
+    EXPECT_TRUE(get("/overview").data().at("failing").at(0).at("retry_at").is_null());
+    add_planned(now() - 2s, 2, true);
+    EXPECT_TRUE(get("/overview").data().at("failing").at(0).at("retry_at").is_null());
+    add_planned(now() - 2s, 2);
+    for (const auto ahead : {1s, 2s, 3s}) add_planned(now() + ahead, 1);
+    const value failing = get("/overview").data().at("failing").at(0);
+    EXPECT_EQ(failing.at("retry_at"), to_unix_millis(now() + 40s));
+    EXPECT_EQ(failing.at("run").at("id"), failed);
+}
+
 TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
 {
     const Job& job = insert("backup");
