@@ -394,6 +394,10 @@ TEST_F(InsightApiTest, AForecastIsFiresTimesUsualDurations)
     EXPECT_EQ(seen.at("jobs"), 1);
     EXPECT_EQ(seen.at("unknown"), 0);
     EXPECT_EQ(seen.at("slots"), 4);
+    ASSERT_THAT(seen.at("nodes").as_array(), SizeIs(2)) << "as far as one can say where runs go";
+    EXPECT_EQ(seen.at("nodes").at(0).at("name"), "a");
+    EXPECT_EQ(seen.at("nodes").at(0).at("slots"), 3);
+    EXPECT_EQ(seen.at("nodes").at(0).at("peak"), 1);
     EXPECT_THAT(seen.at("cells").as_array(), SizeIs(12));
     EXPECT_EQ(seen.at("cells").at(3).at("fires"), 1);
     EXPECT_EQ(seen.at("cells").at(4).at("peak"), 1);
