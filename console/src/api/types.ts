@@ -404,6 +404,7 @@ export interface AuditTotals extends FindingCounts {
   from: number;
   to: number;
   due: number;
+  late_p99?: number | null; // milliseconds
 }
 
 export interface Finding {
