@@ -26,6 +26,8 @@ test('lists show how jobs are, and find them by that', async () => {
   await withPage('jobs', async (page) => {
     await page.waitForSelector('tr.alarm:has-text("fails"):has-text("failed")');
     await page.waitForSelector('tr:has-text("works") svg.strip[aria-label*="1 success"]');
+    const [known] = (await node.get('cron/list?name=works&limit=1')).list;
+    await page.waitForSelector(`tr:has-text("works"):has-text("${known.schedule_in_words}"):has-text("${known.zone}")`);
     assert.match(await page.textContent('tbody tr .name'), /fails/, 'failing first');
     await page.click('.tabs a:has-text("Failing")');
     await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
