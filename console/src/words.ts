@@ -784,6 +784,7 @@ export const words = {
   auditClean: ['Clean.', '无异常。'],
   auditFound: ['Something was found.', '发现异常。'],
   auditFoundPastDay: ['The audit of the past 24 hours found something:', '过去 24 小时的审计发现异常：'],
+  lateBy99: ['lateness p99 {time}', '延迟 p99 {time}'],
   firesDue: ['{n} {n|fire was|fires were} due', '应触发 {n} 次'],
   found_missing: ['{n} missing', '缺失 {n}'],
   found_extra: ['{n} extra', '多余 {n}'],

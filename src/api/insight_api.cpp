@@ -164,6 +164,8 @@ void add_cells_of(Store& store, EntryQuery query, std::int64_t step, std::size_t
             run.outcome = *outcome;
             run.started_at = entry.started_at;
             run.fires = entry.fires;
+            run.retry_at = entry.retry_at;
+            run.of_backfill = entry.of_backfill;
             cells[{cell_of(to_unix_seconds(run.scheduled_at), step), NodeName()}].add(run);
         }
         query.after = entries.back().id;
@@ -254,12 +256,18 @@ asio::awaitable<Response> show_histogram(const ApiContext& context, JobBook& boo
 
 // The overview.
 
+/// What is known of why a job fails.
+struct Failure {
+    std::optional<LogRow> run;         ///< the newest that did not succeed
+    std::optional<WallTime> retry_at;  ///< when a further attempt starts that waits for its time
+};
+
 struct Overview {
     WallTime at{};
     StateCounts counts;
     std::vector<Job> failing;
     std::vector<JobInsight> of_failing;
-    std::vector<std::optional<LogRow>> newest_of_failing;
+    std::vector<Failure> failures;
     std::vector<LogRow> missed;
     std::vector<LogRow> running;
     std::map<JobId, JobStatistics> of_running;
@@ -273,17 +281,22 @@ struct Overview {
     std::vector<Pause> pauses;  ///< that are not over
 };
 
-/// The newest run that did not succeed; parts of its fire may have succeeded after it.
-std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime before)
+/// Parts of the fire of the run may have succeeded after it.
+Failure newest_failure(Store& store, const Job& job, WallTime before)
 {
+    Failure failure;
     // Behind what is planned ahead, and attempts that wait.
     const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts_of(job));
     for (LogRow& row : store.job_rows_before(job.id, before, some)) {
+        if (row.run.rehearsal) continue;
         const RunState state = row.run.state;
+        const bool waits = state == RunState::planned && row.run.id.attempt > 1 && row.retry_at;
+        if (waits)
+            failure.retry_at = std::min(failure.retry_at.value_or(*row.retry_at), *row.retry_at);
         const bool has_failed = has_run(state) && state != RunState::success;
-        if (has_failed && !row.run.rehearsal) return std::move(row);
+        if (has_failed && !failure.run) failure.run = std::move(row);
     }
-    return std::nullopt;
+    return failure;
 }
 
 void read_failing(Store& store, Overview& seen)
@@ -297,7 +310,7 @@ void read_failing(Store& store, Overview& seen)
     for (const Job& job : seen.failing) ids.push_back(job.id);
     seen.of_failing = store.find_insights(ids);
     for (const Job& job : seen.failing) {
-        seen.newest_of_failing.push_back(newest_failure(store, job, seen.at + 1h));
+        seen.failures.push_back(newest_failure(store, job, seen.at + 1h));
     }
 }
 
@@ -411,8 +424,9 @@ void write_failing(JsonWriter& json, const Overview& seen, const JobView& view)
             json, "next_run_at",
             schedule_facts(job, view.default_time_zone, view.now, view.pauses, view.calendars)
                 .next);
+        field_millis(json, "retry_at", seen.failures[i].retry_at);
         json.key("run");
-        write_brief(json, seen.newest_of_failing[i]);
+        write_brief(json, seen.failures[i].run);
         json.end_object();
     }
     json.end_array();

@@ -4,6 +4,7 @@
 #include "dispatch/ledger_reads.hpp"
 #include "dispatch/term_rules.hpp"
 #include "store/backfill_store.hpp"
+#include "wire/message.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -26,9 +27,10 @@ public:
     /// Ends only by cancellation.
     asio::awaitable<void> run();
 
-    /// To be called when somebody may have begun a backfill.
-    void notice()
+    /// Somebody has changed something: without jobs, perhaps begun a backfill.
+    void note(const JobChanged& change)
     {
+        if (!change.jobs.empty()) return;
         is_noticed_ = true;
         begun_.notify();
     }

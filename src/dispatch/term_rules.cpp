@@ -46,6 +46,15 @@ FireEnd fire_end_of(const RunReport& end, WallTime now)
     return {end.id, end.state, end.reason.cause, end.exit_code, ended_at};
 }
 
+/// See RunOrder::due_at; its order has its times. What a backfill runs was not due then, but long
+/// ago.
+std::optional<WallTime> due_at(const TrackedRun& run)
+{
+    if (run.retry_at) return run.retry_at;
+    if (is_of_backfill(run.requested_by)) return run.order.start_at;
+    return std::nullopt;
+}
+
 /// Whether its job may have been another one when it was handed out: then its node alone knows
 /// which locks it has.
 bool may_have_other_locks(const OpenRun& row, const PlannedJob* job)
@@ -503,6 +512,7 @@ std::vector<Outgoing> TermRules::messages(Moment now, std::uint64_t last_revoke)
         // The commit may have taken long; the node's deadline counts from when it can start.
         RunOrder& order = run->second.order;
         book_.writer.set_times(order, now.wall, run->second.retry_at);
+        order.due_at = due_at(run->second);
         run->second.start_from = order.start_at;
         book_.outbox.order(run->second.node(), order);
     }

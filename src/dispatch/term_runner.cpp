@@ -381,7 +381,7 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
         if (is_late) wake();
     };
     const auto on_change = [&](JobChanged& change) {
-        if (change.jobs.empty()) backfill_reader_.notice();
+        backfill_reader_.note(change);
         job_reader_.read_for(NodeRequest<JobChanged>{node, std::move(change)});
     };
     const auto on_run_now = [&](RunNow& asked) {

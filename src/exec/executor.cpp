@@ -657,8 +657,9 @@ void Executor::finish(Live& live)
 
 void Executor::report_start(const Live& live)
 {
-    if (metrics_ && !live.report.rehearsal)
-        metrics_->count_start(live.report, live.order.fields.job().jitter);
+    if (metrics_ && !live.report.rehearsal) {
+        metrics_->count_start(live.report, live.order.due_at.value_or(live.order.id.scheduled_at));
+    }
     on_report_(live.report);
 }
 

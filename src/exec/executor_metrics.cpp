@@ -1,7 +1,5 @@
 #include "exec/executor_metrics.hpp"
 
-#include "model/jitter.hpp"
-
 #include <chrono>
 #include <string>
 
@@ -23,7 +21,7 @@ double seconds(std::chrono::milliseconds time)
 ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry, std::size_t http_slots)
     : lateness_(prometheus::BuildHistogram()
                     .Name("peercron_run_lateness_seconds")
-                    .Help("From a run's scheduled time to the start of its command.")
+                    .Help("From when a first attempt was due to the start of its command.")
                     .Register(registry)
                     .Add({}, prometheus::Histogram::BucketBoundaries{.001, .002, .005, .01, .025,
                                                                      .05, .1, .25, 1, 3, 10, 60})),
@@ -52,16 +50,10 @@ ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry, std::size_t htt
     }
 }
 
-void ExecutorMetrics::count_start(const RunReport& report, std::chrono::seconds jitter)
+void ExecutorMetrics::count_start(const RunReport& report, WallTime due)
 {
-    const RunId& id = report.id;
-    if (id.attempt != 1) return;  // further ones start when they may
-    // At any other moment somebody has asked for it.
-    const bool is_fire = id.scheduled_at.time_since_epoch() % std::chrono::seconds(1) ==
-                         std::chrono::milliseconds(0);
-    const auto offset =
-        is_fire ? start_offset(id.job, jitter, id.scheduled_at) : std::chrono::milliseconds(0);
-    lateness_.Observe(seconds(*report.started_at - id.scheduled_at - offset));
+    if (report.id.attempt != 1) return;  // further ones start when they may
+    lateness_.Observe(seconds(*report.started_at - due));
 }
 
 void ExecutorMetrics::count_end(const RunReport& report)

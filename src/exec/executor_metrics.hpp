@@ -18,8 +18,8 @@ class ExecutorMetrics {
 public:
     ExecutorMetrics(prometheus::Registry& registry, std::size_t http_slots);
 
-    /// A run of a job with this jitter has started.
-    void count_start(const RunReport& report, std::chrono::seconds jitter);
+    /// A run has started that was due at that moment.
+    void count_start(const RunReport& report, WallTime due);
     void count_end(const RunReport& report);
     void show(const NodeLoad& load, std::size_t requests);
 

@@ -59,8 +59,8 @@ struct Circumstances {
 
 /// A thing to know, with the moment that it is about.
 struct Fact {
-    std::string_view
-        about;  ///< definition, revision, window, pause, calendar, requires, plan, row, node
+    /// definition, revision, window, pause, calendar, requires, plan, row, parent, node
+    std::string_view about;
     std::string text;
     std::optional<WallTime> at;
 };

@@ -61,7 +61,7 @@ std::optional<Outcome> outcome_of_fire(std::span<const std::optional<Outcome>> p
 
 std::optional<std::chrono::milliseconds> EndedRun::lateness() const
 {
-    if (!started_at || attempt != 1) return std::nullopt;
+    if (!started_at || attempt != 1 || of_backfill) return std::nullopt;
     return std::chrono::duration_cast<std::chrono::milliseconds>(*started_at -
                                                                  retry_at.value_or(scheduled_at));
 }

@@ -87,8 +87,10 @@ struct EndedRun {
     std::int64_t fires = 1;    ///< one row for this many missed fires
     /// See PlannedRun: it was due then, and not at scheduled_at.
     std::optional<WallTime> retry_at = {};
+    bool of_backfill = false;  ///< of the past
 
-    /// From when it was due to its start; a further attempt is not late.
+    /// From when it was due to its start; a further attempt is not late, nor is what a backfill
+    /// runs.
     std::optional<std::chrono::milliseconds> lateness() const;
 };
 

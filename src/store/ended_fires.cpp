@@ -1,5 +1,6 @@
 #include "store/ended_fires.hpp"
 
+#include "model/backfill.hpp"
 #include "model/run_request.hpp"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ void add(EndedFire& fire, KeptPast& past)
 }  // namespace
 
 std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule,
-                                    std::optional<WallTime> retry_at)
+                                    const FireOrigin& origin)
 {
     const auto outcome = outcome_of(report.state, report.reason.cause);
     if (report.rehearsal || !outcome || !counts(before, report.state, rule)) return std::nullopt;
@@ -43,7 +44,8 @@ std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, Gi
     run.outcome = *outcome;
     run.was_lost = before == RunState::lost;
     run.started_at = report.started_at;
-    run.retry_at = retry_at;
+    run.retry_at = origin.retry_at;
+    run.of_backfill = origin.of_backfill;
     run.use_time = report.use_time;
     run.output_bytes = report.output_bytes;
     run.max_rss = report.max_rss;
@@ -77,7 +79,8 @@ std::optional<EndedFire> grown_fires(const PlannedRun& run, std::int64_t before)
 
 std::optional<EndedFire> ended_fire(const LogRow& row)
 {
-    auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open, row.retry_at);
+    auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open,
+                           {row.retry_at, is_of_backfill(row.requested_by)});
     if (fire) fire->run.fires = row.fires;
     return fire;
 }

@@ -60,10 +60,15 @@ std::optional<KeptPast> read_kept_past(const Row& row, int first)
     return past;
 }
 
+/// What only its row says of a run.
+struct FireOrigin {
+    std::optional<WallTime> retry_at;  ///< see PlannedRun
+    bool of_backfill = false;
+};
+
 /// What the report makes of its row, which says `before` until now; nullopt: nothing that counts.
-/// @param retry_at of the row, see PlannedRun.
 std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule,
-                                    std::optional<WallTime> retry_at = {});
+                                    const FireOrigin& origin = {});
 
 /// A fire that is skipped as soon as it is planned; nullopt: it is not.
 std::optional<EndedFire> ended_fire(const PlannedRun& run);

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/overloaded.hpp"
 #include "base/utf8.hpp"
+#include "model/backfill.hpp"
 #include "model/job_fields.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
@@ -316,6 +317,7 @@ LedgerEntry read_entry(const Row& row)
     const std::string requested_by(row.text(7));
     entry.requested = !requested_by.empty();
     entry.rehearsal = is_rehearsal(requested_by);
+    entry.of_backfill = is_of_backfill(requested_by);
     entry.dispatched_at = from_unix_seconds(row.integer(8));
     entry.started_at = time_or_null(row, 9);
     entry.fires = row.integer(10);

@@ -288,6 +288,7 @@ struct LedgerEntry {
     Reason reason;
     bool requested = false;    ///< somebody asked for it by hand
     bool rehearsal = false;    ///< see model/run_request.hpp
+    bool of_backfill = false;
     WallTime dispatched_at{};  ///< to the second; zero when it is not known
     std::optional<WallTime> started_at;
     std::int64_t fires = 1;  ///< see PlannedRun

@@ -83,6 +83,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     if (!order.parent.empty()) out.set_parent(order.parent);
     out.set_start_at(to_unix_millis(order.start_at));
     out.set_start_by(to_unix_millis(order.start_by));
+    if (order.due_at) out.set_due_at(to_unix_millis(*order.due_at));
     out.set_epoch(order.epoch);
     out.set_dispatch_server(order.dispatch_server);
     out.set_last_attempt(order.last_attempt);
@@ -91,6 +92,8 @@ void write(const RunOrder& order, pb::RunOrder& out)
 
 RunOrder read(pb::RunOrder& in)
 {
+    std::optional<WallTime> due_at;
+    if (in.has_due_at()) due_at = from_unix_millis(in.due_at());
     return {.id = read(in.id()),
             .command = std::move(*in.mutable_command()),
             .timeout = std::chrono::seconds(in.timeout_s()),
@@ -101,6 +104,7 @@ RunOrder read(pb::RunOrder& in)
             .parent = std::move(*in.mutable_parent()),
             .start_at = from_unix_millis(in.start_at()),
             .start_by = from_unix_millis(in.start_by()),
+            .due_at = due_at,
             .epoch = in.epoch(),
             .dispatch_server = std::move(*in.mutable_dispatch_server()),
             .last_attempt = in.last_attempt(),

@@ -33,6 +33,8 @@ struct RunOrder {
     std::string parent;               ///< what it runs after, as to_string(ParentEnd); empty: none
     WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
     WallTime start_by{};  ///< not after; later it ends as skipped
+    /// From here on a start is late; not set: from its scheduled time.
+    std::optional<WallTime> due_at = {};
     Epoch epoch = 0;
     NodeName dispatch_server;
     /// The number of the last attempt that the job's retries allow; 0: it has none.

@@ -1,7 +1,8 @@
 // What is committed is what the sources make, and small enough.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -18,6 +19,16 @@ test('the page is at most 100 kB, packed', () => {
   const packed = readdirSync(committed).map((name) => gzipSync(readFileSync(join(committed, name)), { level: 9 }).length);
   const total = packed.reduce((sum, size) => sum + size, 0);
   assert.ok(total <= 100_000, `${total} bytes`);
+});
+
+test('bin/console pictures makes all pictures of the documentation', () => {
+  const made = mkdtempSync(join(process.env.PEERCRON_TEST_DIR ?? tmpdir(), 'peercron-pictures-'));
+  try {
+    execFileSync(process.execPath, [join(root, 'tests/console/pictures.mjs'), made], { stdio: 'pipe' });
+    assert.deepEqual(readdirSync(made).sort(), readdirSync(join(root, 'docs/pictures')).sort());
+  } finally {
+    rmSync(made, { recursive: true });
+  }
 });
 
 test('the lock file names no place to load from', () => {

@@ -174,7 +174,7 @@ export class Browser {
     return this.chromium.close();
   }
 
-  /** A page of a new visitor, who sits in Berlin. What the page complains about is in `complaints`. */
+  /** A page of a new visitor, who sits in Berlin. What the page complains about is in `complaints`, whom it asks in `origins`. */
   async open(address, options = {}) {
     const context = await this.chromium.newContext({
       viewport: { width: 1440, height: 900 },
@@ -184,6 +184,8 @@ export class Browser {
     });
     const page = await context.newPage();
     page.complaints = [];
+    page.origins = new Set(); // of all that it has asked for
+    page.on('request', (request) => request.url().startsWith('http') && page.origins.add(new URL(request.url()).origin));
     page.on('pageerror', (error) => page.complaints.push(String(error)));
     page.on('console', (message) => {
       // Calls that an older node lacks, and that were refused, are part of some tests.

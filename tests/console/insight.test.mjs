@@ -26,6 +26,8 @@ test('lists show how jobs are, and find them by that', async () => {
   await withPage('jobs', async (page) => {
     await page.waitForSelector('tr.alarm:has-text("fails"):has-text("failed")');
     await page.waitForSelector('tr:has-text("works") svg.strip[aria-label*="1 success"]');
+    const [known] = (await node.get('cron/list?name=works&limit=1')).list;
+    await page.waitForSelector(`tr:has-text("works"):has-text("${known.schedule_in_words}"):has-text("${known.zone}")`);
     assert.match(await page.textContent('tbody tr .name'), /fails/, 'failing first');
     await page.click('.tabs a:has-text("Failing")');
     await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
@@ -307,6 +309,96 @@ test('the goal for lateness stands at the job and at a run that has missed it', 
   });
 });
 
+test('the first page says how long runs take against what is usual, what comes, and who dispatched', async () => {
+  const id = await node.addJob('reindex', { command: 'sleep 300' });
+  await node.post(`cron/run/${id}`);
+  const seen = await eventually(async () => {
+    const overview = await node.get('overview');
+    assert.ok(overview.running.some((run) => run.cron_id === id));
+    return overview;
+  });
+  const minutes = (n) => n * 60_000;
+  const running = seen.running.filter((run) => run.cron_id === id);
+  Object.assign(running[0], { started_at: seen.at - minutes(4), usual_time: minutes(1), usual_p95: minutes(1.2), slow: true });
+  const jobs = { ...seen.jobs, running: 1 };
+  const next = [{ cron_id: id, name: 'reindex', at: seen.at + minutes(10.4), usual_time: minutes(1) }];
+  const terms = [3, 2, 1].map((epoch) => ({ at: seen.at - minutes(60 * (4 - epoch)), node: `node-${epoch}`, epoch }));
+  await withPage('jobs', async (page) => {
+    await answerInstead(page, 'overview', { ...seen, jobs, running, next, next_total: 95, dispatchers: terms });
+    await page.goto(ui(''));
+    const row = page.locator('section:has(h2:text-is("Running")) tbody tr:has-text("reindex")');
+    await row.waitFor();
+    assert.match(await row.textContent(), /4 m .*, slow/);
+    assert.match(await row.textContent(), /3 m over/);
+    assert.match(await row.locator('svg.gauge').getAttribute('aria-label'), /^4 m .* of usually 1 m/);
+    await page.waitForSelector('section:has(h2:text-is("Next hour")):has-text("95 fires") tr:has-text("reindex"):has-text("in 10 m")');
+    assert.match(await page.getAttribute('.day svg:has(path.tick)', 'aria-label'), /^3 changes of dispatcher/);
+  });
+  await node.post(`cron/stop/${id}`);
+});
+
+test('a schedule says what is worth knowing of it, and which other jobs fire in that second', async () => {
+  const berlin = { cronSet: '0 30 2 * * *', time_zone: 'Europe/Berlin' };
+  await node.addJob('when-clocks-change', berlin);
+  await node.addJob('in-the-same-second', berlin);
+  await withPage('job/when-clocks-change?view=schedule', async (page) => {
+    await page.waitForSelector('section:has(h2:text-is("Next fires")) tbody tr');
+    assert.equal(await page.locator('section:has(h2:text-is("Next fires")) tbody tr').count(), 20);
+    const { notes } = await node.post('cron/preview', berlin);
+    assert.ok(notes.length > 0, 'Europe changes its clocks at that hour');
+    const shown = page.locator('section:has(h2:text-is("Worth knowing"))');
+    for (const note of notes) assert.ok((await shown.textContent()).toLowerCase().includes(note.toLowerCase()), note);
+    await page.waitForSelector('section:has(h2:has-text("Other jobs at 02:30:00")) a:has-text("in-the-same-second")');
+  });
+});
+
+test('a free slot is found for a job that is to come; what cannot be read is said at its field', async () => {
+  await withPage('timeline', async (page) => {
+    await page.waitForSelector('section:has(h2:has-text("free slot")) tbody tr');
+    await page.fill('#duration', '45m');
+    await page.keyboard.press('Tab');
+    await page.waitForURL('**/ui/timeline?duration=45m');
+    await page.waitForFunction(() => /^\d\d:\d\d–\d\d:\d\d$/.test(document.querySelector('table.spaced td.time')?.textContent.trim()));
+    const slot = (await page.textContent('table.spaced td.time')).trim().split('–').map((text) => text.split(':').map(Number));
+    assert.equal(60 * (slot[1][0] - slot[0][0]) + slot[1][1] - slot[0][1], 45);
+    await page.fill('#between', 'noon');
+    await page.keyboard.press('Tab');
+    await page.waitForSelector('.field:has(#between[aria-invalid=true]) .error');
+  });
+});
+
+test('the ledger is paged by the node, and page and filters survive a reload', async () => {
+  const id = await node.addJob('has-a-long-past', { spread: 'shards', shards: 60 });
+  await node.runToEnd(id);
+  await eventually(async () => assert.equal((await node.get(`log/list?cron_id=${id}&state=success&limit=1`)).total, 60));
+  await withPage('runs?job=has-a-long-past', async (page) => {
+    const rows = (n) => page.waitForFunction((count) => document.querySelectorAll('main tbody tr').length === count, n);
+    await rows(50);
+    await page.click('.pages a:has-text("Older")');
+    await page.waitForURL('**/ui/runs?job=has-a-long-past&page=2');
+    await rows(10);
+    await page.reload();
+    await rows(10);
+    assert.equal(await page.inputValue('#job'), 'has-a-long-past');
+    await page.selectOption('#node', { index: 1 });
+    await page.waitForURL((url) => url.searchParams.get('node') && !url.searchParams.has('page'));
+    await rows(50);
+  });
+});
+
+test('the nodes say how they are, and what would happen if one stopped', async () => {
+  const { nodes } = await node.get('node/list');
+  const { answer } = await node.get(`node/${encodeURIComponent(nodes[0].name)}/if-stopped`);
+  await withPage('nodes', async (page) => {
+    await page.waitForSelector(`tbody tr:has-text("${nodes[0].name}"):has-text("${nodes[0].version}"):has-text("dispatcher")`);
+    const what = page.locator('section:has(h2:has-text("if a node stopped")) p').first();
+    await what.waitFor();
+    assert.equal((await what.textContent()).slice(0, 20), answer.slice(0, 20));
+    const facts = await page.textContent('section:has(h2:has-text("Store and election")) .facts');
+    for (const fact of ['Databaseanswers', 'Journal', 'Clockagrees']) assert.ok(facts.includes(fact), facts);
+  });
+});
+
 test('a rehearsal is asked for, says that it is one, and counts for nothing', async () => {
   const id = await node.addJob('rehearsed', { command: 'echo "$PEERCRON_REHEARSAL $PEERCRON_INPUT_DAY"; exit 4', inputs: ['DAY=today'] });
   await withPage('job/rehearsed', async (page) => {
@@ -336,6 +428,15 @@ test('a rehearsal is asked for, says that it is one, and counts for nothing', as
   assert.equal((await node.get(`cron/${id}`)).last_state, null);
 });
 
+test('a job says when it is tried again though it fires all the time', async () => {
+  const fields = { command: 'exit 4', cronSet: '* * * * * *', retries: 2, retry_delay: 600, spread: 'shards', shards: 4 };
+  const id = await node.addJob('fails-all-the-time', fields);
+  await node.runToEnd(id);
+  await eventually(async () => assert.ok((await node.get(`log/list?cron_id=${id}&state=planned&limit=1`)).total > 8));
+  await withPage('job/fails-all-the-time', (page) => page.waitForSelector('.answer:has-text("Attempt 2 starts at")'));
+  await node.post(`cron/delete/${id}`);
+});
+
 test('what fails says when it is tried again, and counts', async () => {
   const id = await node.addJob('tried-again', { command: 'exit 4', retries: 2, retry_delay: 600 });
   await node.runToEnd(id);
@@ -344,6 +445,12 @@ test('what fails says when it is tried again, and counts', async () => {
     await page.waitForSelector('tbody tr.alarm:has-text("tried-again"):has-text("retry in ")');
     assert.match(await row.textContent(), /exit code 4 on .*; retry in \d+ m/);
   });
+  // Whatever else waits: fires that are planned later have newer rows.
+  const waits = { command: 'true', cronSet: '* * * * * *', jitter: 86_400, spread: 'shards', shards: 100 };
+  const crowd = await node.addJob('waits-for-its-jitter', waits);
+  await eventually(async () => assert.ok((await node.get('log/list?state=planned&limit=1')).total > 300));
+  await withPage('', (page) => page.waitForSelector('tbody tr.alarm:has-text("tried-again"):has-text("retry in ")'));
+  await node.post(`cron/delete/${crowd}`);
   const { list } = await node.get(`log/list?cron_id=${id}&state=planned`);
   await withPage('jobs', async (page) => {
     await answerInstead(page, `log/${list[0].id}`, { ...list[0], retry_at: Date.now() + 50_000 });

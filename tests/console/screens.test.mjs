@@ -73,7 +73,13 @@ for (const [name, [path, whole]] of Object.entries(screens)) {
         const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
         assert.ok(wide <= window, `${name} at ${width} is ${wide} wide`);
         await keepPicture(page, `${name}-${width}-${scheme}`);
+        assert.equal(await page.evaluate(() => document.getAnimations().length), 0, 'nothing moves for those who do not want that');
       }
+      const lost = await page.evaluate(() => [...document.querySelectorAll('use')].map((use) => use.getAttribute('href')).filter((mark) => !document.querySelector(mark)));
+      assert.deepEqual(lost, [], 'each state has its shape');
+      await resize(page, 720); // 1440 at 200 %
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} at 200 %`);
+      assert.deepEqual([...page.origins], [new URL(node.address).origin], 'no request leaves the node');
     }));
 }
 

@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 
-import { answerInstead, Browser, call, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
+import { answerInstead, Browser, call, eventually, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
 
 let browser;
 
@@ -206,7 +206,7 @@ test('what the audit of the past day has found stands above the first screen, an
       assert.equal(range.get('to') - range.get('from'), day / 1000);
       return page;
     };
-    const page = await open({ missing: 2, late: 1, missed: 3 }, [finding]);
+    const page = await open({ missing: 2, late: 1, missed: 3, late_p99: 6 }, [finding]);
     await page.waitForSelector('.banner.warn:has-text("The audit of the past 24 hours found something: 2 missing, 1 late, 3 missed")');
     assert.deepEqual(await findBarriers(page), []);
     await keepPicture(page, 'now-audit');
@@ -215,6 +215,7 @@ test('what the audit of the past day has found stands above the first screen, an
     await page.click('text=English');
     await page.click('.banner a:has-text("Findings")');
     await page.waitForURL('**/ui/access?view=audit');
+    await page.waitForSelector('#audit p:has-text("3 missed; lateness p99 6 ms.")');
     await page.waitForSelector('#audit:has-text("4,711 fires were due; 2 missing") tr:has-text("audited"):has-text("no row")');
     assert.equal(await page.locator('.banner').count(), 0, 'it is the first screen that has it');
     assert.deepEqual(page.complaints, []);
@@ -227,6 +228,26 @@ test('what the audit of the past day has found stands above the first screen, an
       assert.equal(await quiet.locator('.banner').count(), 0);
       await quiet.context().close();
     }
+  });
+});
+
+test('a fire that was missed while no node ran stands on the first page, and may be run now', async () => {
+  await withNode('[dispatch]\nmisfire_window = "1s"\n', async (node) => {
+    const due = Math.floor(Date.now() / 1000) + 4;
+    await node.addJob('nightly-backup', { cronSet: '* * * * * *', start_time: due, end_time: due + 1 });
+    await node.halt();
+    await eventually(() => assert.ok(Date.now() > (due + 4) * 1000));
+    await node.resume();
+    const page = await browser.open(new URL('ui/', node.address));
+    await page.waitForSelector('.answer:has-text("One fire was missed.")');
+    const row = 'tbody tr.alarm:has-text("nightly-backup"):has-text("missed")';
+    await page.waitForSelector(`${row} button:has-text("Run now")`);
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'now-missed');
+    await page.click(`${row} .say a`);
+    await page.waitForSelector('.answer:has-text("misfire window"), .facts:has-text("misfire")');
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
   });
 });
 

@@ -166,6 +166,7 @@ export interface FailingJob {
   failing_since: number | null;
   failures_in_row: number;
   next_run_at: number | null;
+  retry_at?: number | null; // when an attempt starts that waits for its time; not there: the node is too old to say
   run: BriefRun | null;
 }
 
@@ -403,6 +404,7 @@ export interface AuditTotals extends FindingCounts {
   from: number;
   to: number;
   due: number;
+  late_p99?: number | null; // milliseconds
 }
 
 export interface Finding {

@@ -13,7 +13,7 @@ import { clock, writtenMoment } from '../rules/times';
 import { accessViews, counts } from '../store/access_views';
 import { audited, mostFindings, readAudit, type Audited } from '../store/audited';
 import { now } from '../store/clock';
-import { t } from '../store/language';
+import { duration, t } from '../store/language';
 import { href, route } from '../store/route';
 import { caller, may, seesAllJobs } from '../store/session';
 import { listZone } from '../store/zone';
@@ -104,6 +104,7 @@ function Audit() {
             <State look={lookOf(done.totals.clean ? 'success' : 'failed')}>{t(done.totals.clean ? 'auditClean' : 'auditFound')}</State>{' '}
             {t('firesDue', { n: done.totals.due })}
             {found !== '' && t('comma', { text: found })}
+            {done.totals.late_p99 != null && t('comma', { text: t('lateBy99', { time: duration(done.totals.late_p99) }) })}
             {t('stop_')}{' '}
             <span class="dim">{t('checkedAt', { time: clock(done.at, zone) })}</span>
           </p>

@@ -18,7 +18,7 @@ import { State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { shortTime } from '../parts/time';
 import { bars, broken, highest, inWholeCells, line, outline, placeOf, ran, spread, width } from '../rules/cells';
-import { isAlarm, lookOf, retryOf, withoutCause } from '../rules/states';
+import { isAlarm, lookOf, withoutCause } from '../rules/states';
 import { clock, hourAndMinute, wholeMoment } from '../rules/times';
 import { now } from '../store/clock';
 import { useCursor } from '../store/cursor';
@@ -97,14 +97,7 @@ interface RowProps {
   known: Job | undefined;
 }
 
-/** When the next attempt of a run is due, and that it waits. */
-function Waits({ attempt }: { attempt: Run | undefined }) {
-  if (!attempt) return null;
-  const when = inTime(attempt.retry_at! - now.value);
-  return <>{t('comma', { text: t('retryIn', { when }) })}</>;
-}
-
-function FailingRow({ job, known, waiting, isCursor }: RowProps & { job: FailingJob; waiting: Run | undefined }) {
+function FailingRow({ job, known, isCursor }: RowProps & { job: FailingJob }) {
   const { run } = job;
   return (
     <tr class={isCursor ? 'cursor alarm' : 'alarm'}>
@@ -120,7 +113,7 @@ function FailingRow({ job, known, waiting, isCursor }: RowProps & { job: Failing
       <td class="say full">
         {run ? happened(run) : t('failed')}
         {run && attemptText(run) !== '' && t('comma', { text: attemptText(run) })}
-        <Waits attempt={waiting} />
+        {job.retry_at != null && t('comma', { text: t('retryIn', { when: inTime(job.retry_at - now.value) }) })}
       </td>
       <StripCell job={known} />
       <td class="time">
@@ -185,24 +178,13 @@ function MissedRow({ fire, known, isCursor }: RowProps & { fire: MissedFire }) {
   );
 }
 
-interface Known {
-  jobs: ReadonlyMap<number, Job>;
-  waiting: ReadonlyMap<number, Run>; // attempts that wait for their time, by job
-}
-
-const mostPlanned = 200;
-
-/** The jobs that need attention, with what their rows in the list of jobs say, and when they are tried again. */
-async function readKnown(): Promise<Known> {
-  const [failing, missed, planned] = await Promise.all([
+/** The jobs that need attention, with what their rows in the list of jobs say. */
+async function readKnown(): Promise<ReadonlyMap<number, Job>> {
+  const [failing, missed] = await Promise.all([
     calls.jobs({ state: 'failing', limit: 100 }),
     calls.jobs({ state: 'missed', limit: 100 }),
-    calls.runs({ state: 'planned', limit: mostPlanned }),
   ]);
-  return {
-    jobs: new Map([...failing.list, ...missed.list].map((job) => [job.id, job])),
-    waiting: new Map(planned.list.filter((run) => retryOf(run) !== null && !run.rehearsal).map((run) => [run.cron_id, run])),
-  };
+  return new Map([...failing.list, ...missed.list].map((job) => [job.id, job]));
 }
 
 function Attention({ of }: { of: Overview }) {
@@ -246,9 +228,9 @@ function Attention({ of }: { of: Overview }) {
       >
         {rows.map(({ key, job, fire }) =>
           job ? (
-            <FailingRow key={key} job={job} known={known?.jobs.get(job.cron_id)} waiting={known?.waiting.get(job.cron_id)} isCursor={cursor === key} />
+            <FailingRow key={key} job={job} known={known?.get(job.cron_id)} isCursor={cursor === key} />
           ) : (
-            <MissedRow key={key} fire={fire} known={known?.jobs.get(fire.cron_id)} isCursor={cursor === key} />
+            <MissedRow key={key} fire={fire} known={known?.get(fire.cron_id)} isCursor={cursor === key} />
           ),
         )}
       </ListTable>

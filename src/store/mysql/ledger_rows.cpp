@@ -2,6 +2,7 @@
 
 #include "base/in_pieces.hpp"
 #include "base/utf8.hpp"
+#include "model/backfill.hpp"
 #include "model/run_request.hpp"
 #include "store/doubled_run.hpp"
 #include "store/mysql/mysql_rows.hpp"
@@ -209,10 +210,11 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
                         " WHERE (cron_id, scheduled_at, attempt, part) IN ({}) FOR UPDATE",
                         wants_notices, runs));
         while (rows.next()) {
+            const FireOrigin origin{time_or_null(rows, 9), is_of_backfill(rows.text(12))};
             locked.emplace(read_run_id(rows),
                            LockedRow{rows.integer(4), read_state(rows.text(5)), rows.integer(6) > 0,
                                      rows.integer(6) > 1, NodeName(rows.text(7)),
-                                     time_or_null(rows, 8), time_or_null(rows, 9), rows.integer(10),
+                                     time_or_null(rows, 8), origin, rows.integer(10),
                                      rows.natural(11), is_rehearsal(rows.text(12))});
         }
     });
@@ -371,7 +373,7 @@ std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const Loc
         const auto found = locked.find(report.id);
         const LockedRow row = found == locked.end() ? LockedRow() : found->second;
         if (row.is_rehearsal) continue;
-        auto fire = ended_fire(report, row.state, rule, row.retry_at);
+        auto fire = ended_fire(report, row.state, rule, row.origin);
         if (fire) fires.push_back(*std::move(fire));
     }
     return fires;

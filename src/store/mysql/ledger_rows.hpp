@@ -44,7 +44,7 @@ struct LockedRow {
     bool wants_notices = true;
     NodeName run_server;
     std::optional<WallTime> started_at;
-    std::optional<WallTime> retry_at;
+    FireOrigin origin;
     std::int64_t fires = 1;
     Epoch epoch = 0;
     bool is_rehearsal = false;

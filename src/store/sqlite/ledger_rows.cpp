@@ -1,5 +1,6 @@
 #include "store/sqlite/ledger_rows.hpp"
 
+#include "model/backfill.hpp"
 #include "model/run_request.hpp"
 #include "store/notice_tables.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
@@ -19,7 +20,7 @@ struct StoredRow {
     std::string run_server;
     std::string dispatch_server;
     std::optional<WallTime> started_at;
-    std::optional<WallTime> retry_at;
+    FireOrigin origin;
     Epoch epoch = 0;
     bool is_rehearsal = false;
     bool lacks_output = false;  // it is output_to_come
@@ -262,8 +263,9 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         note(ended_fire(report, RunState::planned, rule), ended);
         return std::nullopt;
     }
+    const FireOrigin origin{time_or_null(find, 5), is_of_backfill(find.text(8))};
     const StoredRow row{find.integer(0), read_state(find.text(1)),   find.text(2),
-                        find.text(3),    time_or_null(find, 4),      time_or_null(find, 5),
+                        find.text(3),    time_or_null(find, 4),      origin,
                         find.natural(6), is_rehearsal(find.text(8)), find.integer(7) != 0};
     const RunState before = row.state;
     find.reset();
@@ -277,7 +279,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
     }
     update_by_report(connection, row, report);
     if (row.is_rehearsal) return doubled;
-    note(ended_fire(report, before, rule, row.retry_at), ended);
+    note(ended_fire(report, before, rule, row.origin), ended);
     note_end(connection, row.id, report);
     if (before != RunState::lost) count(connection, report);
     if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);

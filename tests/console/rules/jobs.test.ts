@@ -58,6 +58,13 @@ test('a strip has the newest run at its right end, and failures below the line',
   assert.equal(many.counts.get('success'), 30);
 });
 
+test('each state has a shape and a word of its own: nobody needs the colour', () => {
+  const states = ['success', 'failed', 'timeout', 'lost', 'running', 'killed', 'fenced', 'skipped', 'planned'];
+  const looks = [...states.map((state) => lookOf(state)), lookOf('skipped', 'misfire'), lookOf('planned', '', 1)];
+  assert.equal(new Set(looks.map((look) => look.mark)).size, looks.length);
+  assert.equal(new Set(looks.map((look) => look.word)).size, looks.length);
+});
+
 test('rows keep their places until one asks, and what changes them is counted', () => {
   const before = new Map([[1, { id: 1, v: 'old' }], [2, { id: 2, v: 'old' }], [3, { id: 3, v: 'old' }]]);
   const same = keepOrder([1, 2, 3], [{ id: 1, v: 'new' }, { id: 2, v: 'new' }, { id: 3, v: 'new' }], before);

@@ -1,6 +1,7 @@
 #include "notify/cluster_desk.hpp"
 
 #include "base/task_group.hpp"
+#include "integration/notify/moved_clock.hpp"
 #include "integration/store/store_fixture.hpp"
 #include "run_coroutine.hpp"
 #include "store/notice_store.hpp"
@@ -26,18 +27,6 @@ using testing::t0;
 
 const NodeName one = "10.0.0.1:9991";
 const NodeName two = "10.0.0.2:9991";
-
-/// Both of its times are what the test says. The steady one has passed on any machine, so that
-/// nobody waits for it.
-class MovedClock final : public Clock {
-public:
-    void move(std::chrono::milliseconds time) { moved_ += time; }
-    WallTime now() const override { return t0 + moved_; }
-    SteadyTime steady_now() const override { return SteadyTime(1s) + moved_; }
-
-private:
-    std::chrono::milliseconds moved_{0};
-};
 
 /// Two nodes' desks at one store, and a webhook. Node one dispatches in epoch 1 unless it is told
 /// otherwise.
@@ -180,7 +169,7 @@ protected:
         return saves;
     }
 
-    MovedClock clock_;
+    testing::MovedClock clock_;
     std::unique_ptr<testing::StoreDatabase> database_ = testing::usual_database();
     std::unique_ptr<Store> store_ = database_->open();
     std::int64_t channel_ = 0;

@@ -118,6 +118,28 @@ TEST_P(StatisticsTest, AreThoseOfTheRowsThatBecameFinal)
     EXPECT_EQ(tally(node_1).of(Outcome::failed), 1);
 }
 
+TEST_P(StatisticsTest, AFireIsLateByTheTimeSinceItWasDueAndThatOfABackfillIsNot)
+{
+    const JobId job = add("a");
+    PlannedRun waited = planned(job, t0);
+    waited.retry_at = t0 + 3ms;
+    PlannedRun filled = planned(job, t0 + 1min);
+    filled.requested_by = "backfill 7 by ann";
+    plan({waited, filled});
+    record({ended(waited.id, RunState::success), ended(filled.id, RunState::success)});
+
+    EXPECT_EQ(insight(job).statistics.lateness().count(), 1);
+    EXPECT_EQ(insight(job).statistics.lateness().quantile(0.5), 1);
+    EXPECT_EQ(tally(node_1).lateness.count(), 1);
+    EntryQuery query;
+    query.jobs = {job};
+    query.to = t0 + 1h;
+    const auto entries = store_->find_entries(query);
+    ASSERT_THAT(entries, SizeIs(2));
+    EXPECT_FALSE(entries[0].of_backfill);
+    EXPECT_TRUE(entries[1].of_backfill);
+}
+
 TEST_P(StatisticsTest, ARehearsalCountsNowhere)
 {
     const JobId job = add("a");

@@ -121,6 +121,8 @@ TEST_F(ChannelApiTest, TheMessagesOfAChannelAreListed)
     EXPECT_EQ(row.at("state"), "waiting");
     EXPECT_EQ(row.at("due_at"), to_unix_millis(delivery.due_at));
     EXPECT_TRUE(row.at("ended_at").is_null());
+    tables_.deliveries.assign(120, delivery);
+    EXPECT_EQ(get("/channel/" + id + "/deliveries").data().as_array().size(), 100U);
     EXPECT_EQ(post("/channel/delete/" + id, "").status, 200U);
     EXPECT_EQ(get("/channel/" + id + "/deliveries").status, 404U);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/utf8.hpp"
+#include "model/backfill.hpp"
 #include "model/missed.hpp"
 #include "store/account_store.hpp"
 #include "store/backfill_store.hpp"
@@ -929,6 +930,7 @@ private:
         entry.reason = row.run.reason;
         entry.requested = !row.requested_by.empty();
         entry.rehearsal = row.run.rehearsal;
+        entry.of_backfill = is_of_backfill(row.requested_by);
         entry.started_at = row.run.started_at;
         entry.fires = row.fires;
         entry.gap_end = row.gap_end;

@@ -200,11 +200,42 @@ TEST_F(InsightApiTest, TheOverviewShowsThePartOfAFireThatFailed)
     EXPECT_EQ(failing.at(0).at("run").at("id"), failed);
 }
 
+TEST_F(InsightApiTest, TheOverviewSaysWhenAJobThatFailsIsTriedAgain)
+{
+    Job& job = insert("upload", "* * * * * *");
+    job.retries = 3;
+    const std::int64_t failed = ended(job, now() - 2s, RunState::failed).id;
+    const auto add_planned = [&](WallTime at, std::int32_t attempt, bool rehearsal = false) {
+        LogRow row;
+        row.id = 200 + std::ssize(tables_.log);
+        row.run.id = {job.id, at, attempt};
+        row.run.rehearsal = rehearsal;
+        if (attempt > 1) row.retry_at = now() + 40s;
+        row.run.state = RunState::planned;
+        tables_.log.insert(tables_.log.begin(), row);
+    };
+    start();
+    EXPECT_TRUE(get("/overview").data().at("failing").at(0).at("retry_at").is_null());
+    add_planned(now() - 2s, 2, true);
+    EXPECT_TRUE(get("/overview").data().at("failing").at(0).at("retry_at").is_null());
+    add_planned(now() - 2s, 2);
+    for (const auto ahead : {1s, 2s, 3s}) add_planned(now() + ahead, 1);
+    const value failing = get("/overview").data().at("failing").at(0);
+    EXPECT_EQ(failing.at("retry_at"), to_unix_millis(now() + 40s));
+    EXPECT_EQ(failing.at("run").at("id"), failed);
+}
+
 TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
 {
     const Job& job = insert("backup");
     ended(job, now() - 70min, RunState::success);
     ended(job, now() - 65min, RunState::failed);
+    LogRow& waited = ended(job, now() - 64min, RunState::success);
+    waited.run.started_at = now() - 50min;
+    waited.retry_at = *waited.run.started_at - 2ms;
+    LogRow& filled = ended(job, now() - 63min, RunState::success);
+    filled.run.started_at = now();
+    filled.requested_by = "backfill 7 by ann";
     RunTally tally;
     tally.fires[static_cast<std::size_t>(Outcome::missed)] = 2;
     tables_.tallies = {{std::chrono::floor<std::chrono::seconds>(now() - 1h), "a", tally}};
@@ -216,9 +247,9 @@ TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
     EXPECT_EQ(get("/log/histogram?by=node").data().at("cells").at(0).at("run_server"), "a");
     const value one = get(fmt::format("/log/histogram?cron_id={}", job.id)).data();
     ASSERT_THAT(one.at("cells").as_array(), SizeIs(1));
-    EXPECT_EQ(one.at("cells").at(0).at("success"), 1);
+    EXPECT_EQ(one.at("cells").at(0).at("success"), 3);
     EXPECT_EQ(one.at("cells").at(0).at("failed"), 1);
-    EXPECT_EQ(one.at("cells").at(0).at("late_p99"), 2);
+    EXPECT_EQ(one.at("cells").at(0).at("late_p99"), 2) << "neither has started late";
     EXPECT_THAT(get("/log/histogram?step=900").message(), HasSubstr("step: given 900"));
     EXPECT_THAT(get("/log/histogram?from=20&to=10").message(), HasSubstr("to: it must be later"));
     EXPECT_THAT(get("/log/histogram?by=job").message(), HasSubstr("by: given \"job\""));
@@ -363,6 +394,10 @@ TEST_F(InsightApiTest, AForecastIsFiresTimesUsualDurations)
     EXPECT_EQ(seen.at("jobs"), 1);
     EXPECT_EQ(seen.at("unknown"), 0);
     EXPECT_EQ(seen.at("slots"), 4);
+    ASSERT_THAT(seen.at("nodes").as_array(), SizeIs(2)) << "as far as one can say where runs go";
+    EXPECT_EQ(seen.at("nodes").at(0).at("name"), "a");
+    EXPECT_EQ(seen.at("nodes").at(0).at("slots"), 3);
+    EXPECT_EQ(seen.at("nodes").at(0).at("peak"), 1);
     EXPECT_THAT(seen.at("cells").as_array(), SizeIs(12));
     EXPECT_EQ(seen.at("cells").at(3).at("fires"), 1);
     EXPECT_EQ(seen.at("cells").at(4).at("peak"), 1);

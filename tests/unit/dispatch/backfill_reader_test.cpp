@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -94,7 +95,7 @@ TEST_F(BackfillReaderTest, ABackfillBeginsAtOnceWhenItIsNoticed)
 {
     pass(1s);
     begin_backfill();
-    reader_.notice();
+    reader_.note(JobChanged());
     pass(1ms);
     EXPECT_EQ(looks(), 2);
     EXPECT_TRUE(is_woken_) << "the dispatch loop plans it now";
@@ -109,7 +110,7 @@ TEST_F(BackfillReaderTest, ABackfillThatIsNoticedWhileTheStoreIsReadIsFoundByThe
     pass(10s);  // a look has begun, and finds nothing
     ASSERT_EQ(looks(), 2);
     begin_backfill();
-    reader_.notice();
+    reader_.note(JobChanged());
     pass(199ms);
     EXPECT_EQ(looks(), 2);
     pass(1ms);
@@ -117,6 +118,19 @@ TEST_F(BackfillReaderTest, ABackfillThatIsNoticedWhileTheStoreIsReadIsFoundByThe
     EXPECT_FALSE(is_woken_);
     pass(200ms);
     EXPECT_TRUE(is_woken_);
+}
+
+TEST_F(BackfillReaderTest, AChangeOfJobsBeginsNone)
+{
+    begin_backfill();
+    for (JobId job = 1; job <= 3; ++job) {
+        reader_.note(JobChanged{static_cast<std::uint64_t>(job), {job}});
+        pass(1s);
+    }
+    EXPECT_EQ(looks(), 1);
+    reader_.note(JobChanged{4, {}});
+    pass(1ms);
+    EXPECT_EQ(looks(), 2);
 }
 
 TEST_F(BackfillReaderTest, ABackfillThatNobodyHasToldOfIsFoundWithinSeconds)

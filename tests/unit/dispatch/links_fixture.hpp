@@ -3,6 +3,7 @@
 #include "dispatch/node_links.hpp"
 #include "fake_coordinator.hpp"
 #include "unit/base/jumping_loop.hpp"
+#include "unit/base/loop_clock.hpp"
 #include "unit/dispatch/term_fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -41,21 +42,6 @@ private:
 /// Links to three nodes, whose side of the conversation is the test's.
 class LinksTest : public ::testing::Test {
 protected:
-    /// The wall follows the loop's time.
-    class LoopClock final : public Clock {
-    public:
-        explicit LoopClock(const testing::JumpingLoop& loop) : loop_(loop) {}
-        WallTime now() const override
-        {
-            return WallTime(
-                std::chrono::floor<std::chrono::milliseconds>(loop_.now().time_since_epoch()));
-        }
-        SteadyTime steady_now() const override { return loop_.now(); }
-
-    private:
-        const testing::JumpingLoop& loop_;
-    };
-
     struct Node {
         explicit Node(const asio::any_io_executor& executor) : changed(executor) {}
         bool accepts = true;
@@ -144,7 +130,7 @@ protected:
     }
 
     testing::JumpingLoop loop_;
-    LoopClock machine_{loop_};
+    testing::LoopClock machine_{loop_};
     PlanClock clock_{machine_, 1s};
     HeldLock lock_{loop_};
     std::map<NodeName, std::unique_ptr<Node>> nodes_;

@@ -7,36 +7,17 @@
 #include "dispatch/term_lock.hpp"
 #include "simulation/unused_store.hpp"
 #include "store/store_pool.hpp"
-#include "store/store_sessions.hpp"
 #include "unit/dispatch/links_fixture.hpp"
+#include "unit/store/loop_session.hpp"
 
 #include <prometheus/registry.h>
 
 #include <chrono>
-#include <cstddef>
 #include <exception>
 #include <memory>
 #include <utility>
 
 namespace peercron {
-
-/// A session that carries calls out on the loop; each is answered after that time.
-class LoopSession final : public StoreSessions {
-public:
-    LoopSession(Store& store, const std::chrono::milliseconds& takes) : store_(store), takes_(takes)
-    {}
-
-    std::size_t count() const override { return 1; }
-    asio::awaitable<void> run(std::size_t /*session*/, const Job& job) override
-    {
-        job(store_);
-        if (takes_ > 0ms) co_await sleep_for(takes_);
-    }
-
-private:
-    Store& store_;
-    const std::chrono::milliseconds& takes_;
-};
 
 /// A term that has begun, whose store answers as the test says: an UnusedStore of which `Answers`
 /// has the calls that are made.
@@ -58,7 +39,8 @@ protected:
 
     Answers store_;
     std::chrono::milliseconds store_takes_{0};
-    StorePool pool_{loop_.executor(), machine_, std::make_unique<LoopSession>(store_, store_takes_),
+    StorePool pool_{loop_.executor(), machine_,
+                    std::make_unique<testing::LoopSession>(store_, store_takes_),
                     StorePool::TooLong::caller};
     prometheus::Registry registry_;
     Dispatcher::Metrics metrics_{registry_};

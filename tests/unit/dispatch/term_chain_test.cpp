@@ -138,6 +138,7 @@ TEST_F(ChainTest, TheChildRunsWhenItsParentHasSucceeded)
     EXPECT_EQ(orders_[0].second.id, fire(load, 1s));
     EXPECT_EQ(orders_[0].second.parent, row->requested_by);
     EXPECT_EQ(orders_[0].second.start_at, midnight + 20s);
+    EXPECT_EQ(orders_[0].second.due_at, midnight + 20s);
     EXPECT_THAT(step().runs, IsEmpty()) << "once";
 }
 

@@ -97,6 +97,7 @@ TEST_F(TermJitterTest, AFireHasItsRowWhenItIsDueAndItsNodeWhenItStarts)
     EXPECT_EQ(orders_[0].second.id, fire(job.id, 60s));
     EXPECT_EQ(orders_[0].second.start_at, start);
     EXPECT_EQ(orders_[0].second.start_by, start + settings_.start_deadline);
+    EXPECT_EQ(orders_[0].second.due_at, start);
 }
 
 TEST_F(TermJitterTest, OneThatStartsSoonGoesToANodeAtOnce)

@@ -193,7 +193,9 @@ TEST_F(TermRequiresTest, ItWaitsAndIsAskedAgainWhenTheOtherEnds)
     const PlanStep moved = step();
     ASSERT_THAT(moved.moved, SizeIs(1));
     EXPECT_EQ(moved.moved[0].retry_at, now_.wall) << "it is not late by its wait";
-    EXPECT_TRUE(is_ordered(fire(report_job, 60s)));
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id, fire(report_job, 60s));
+    EXPECT_EQ(orders_[0].second.due_at, now_.wall) << "and its node knows";
 }
 
 TEST_F(TermRequiresTest, WhenTheWaitIsOverItIsSkipped)

@@ -550,6 +550,7 @@ TEST_F(RetryTest, ABackfillRunsAFireOfThePastAsItsNextAttemptOrItsFirst)
         if (order.id != old && order.id != attempt(2)) continue;
         ++handed;
         EXPECT_EQ(order.start_at, now_.wall);
+        EXPECT_EQ(order.due_at, now_.wall) << "it was not due a day ago";
     }
     EXPECT_EQ(handed, 2U);
 }

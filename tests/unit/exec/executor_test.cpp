@@ -29,6 +29,7 @@ using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -745,6 +746,20 @@ TEST_F(ExecutorTest, MetricsCountTheFinalStates)
     EXPECT_THAT(text, HasSubstr("peercron_runs_total{state=\"success\"} 1"));
     EXPECT_THAT(text, HasSubstr("peercron_runs_total{state=\"failed\"} 2"));
     EXPECT_THAT(text, HasSubstr("peercron_run_lateness_seconds_count 3"));
+}
+
+TEST_F(ExecutorTest, AStartIsLateByTheTimeSinceItWasDue)
+{
+    RunOrder waited = order("true");
+    waited.id.scheduled_at -= 24h;
+    waited.due_at = waited.start_at;
+    RunOrder further = order("true");
+    further.id.attempt = 2;
+    further.id.scheduled_at -= 24h;
+    run({waited, further});
+    const std::string text = prometheus::TextSerializer().Serialize(registry_.Collect());
+    EXPECT_THAT(text, HasSubstr("peercron_run_lateness_seconds_count 1"));
+    EXPECT_THAT(text, Not(HasSubstr("peercron_run_lateness_seconds_sum 86")));
 }
 
 TEST_F(ExecutorTest, MetricsCountNoRehearsals)

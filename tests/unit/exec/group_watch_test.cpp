@@ -22,18 +22,20 @@ namespace {
 /// One process group, whose leader is not reaped before the end.
 class GroupWatchTest : public ::testing::Test {
 protected:
-    void start(std::string command)
+    void start(std::string command) { start(leader_, std::move(command)); }
+    void start(Process& leader, std::string command)
     {
         RunOrder order;
         order.id = RunId{1, from_unix_millis(1795219200000), 1};
         order.command = std::move(command);
         auto process = spawner_.spawn(order);
         ASSERT_TRUE(process) << process.error().message;
-        leader_ = *std::move(process);
+        leader = *std::move(process);
     }
-    void wait_for_leader() const
+    void wait_for_leader() const { wait_for(leader_); }
+    static void wait_for(const Process& leader)
     {
-        pollfd ended{leader_.pidfd.get(), POLLIN, 0};
+        pollfd ended{leader.pidfd.get(), POLLIN, 0};
         ASSERT_EQ(::poll(&ended, 1, 10'000), 1);
     }
     std::ptrdiff_t count_alive() const
@@ -51,6 +53,28 @@ protected:
         co_await tasks.join();
     }
 
+    asio::awaitable<void> wait_for_group()
+    {
+        has_survivor_ = co_await groups_.has_survivor(leader_, is_forced_);
+    }
+    /// The kill becomes due when the list of processes has been read, and not before.
+    asio::awaitable<void> force_while_it_waits(const Process& ended)
+    {
+        TaskGroup tasks(io_.get_executor());
+        TaskGroup waits(io_.get_executor());
+        tasks.spawn("groups", groups_.run());
+        waits.spawn("group", wait_for_group());
+        const bool never = false;
+        co_await groups_.has_survivor(ended, never);
+        EXPECT_TRUE(has_survivor_) << "it waits";
+        EXPECT_GE(count_alive(), 1);
+        is_forced_ = true;
+        groups_.look_again();
+        co_await waits.join();
+        tasks.cancel();
+        co_await tasks.join();
+    }
+
     SystemClock clock_;
     Spawner spawner_{"127.0.0.1:9991", "/bin/sh", {}, clock_};
     asio::io_context io_;
@@ -58,6 +82,7 @@ protected:
     GroupWatch groups_{io_.get_executor(), clock_, threads_};
     Process leader_;
     bool has_survivor_ = true;
+    bool is_forced_ = false;
 };
 
 TEST_F(GroupWatchTest, AGroupOfAZombieIsGone)
@@ -88,6 +113,19 @@ TEST_F(GroupWatchTest, WhatDoesNotEndIsKilledWhenItIsForced)
     testing::run(io_, watch(true));
     EXPECT_FALSE(has_survivor_);
     EXPECT_EQ(count_alive(), 0);
+    reap(leader_);
+}
+
+TEST_F(GroupWatchTest, WhatDoesNotEndIsKilledWhenThatBecomesDueWhileItIsWaitedFor)
+{
+    start("trap '' TERM; sleep 1000 & sleep 1000");
+    Process ended;
+    start(ended, "true");
+    wait_for(ended);
+    testing::run(io_, force_while_it_waits(ended));
+    EXPECT_FALSE(has_survivor_);
+    EXPECT_EQ(count_alive(), 0);
+    reap(ended);
     reap(leader_);
 }
 

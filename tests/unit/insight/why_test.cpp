@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+
 namespace peercron {
 namespace {
 
@@ -58,6 +62,12 @@ protected:
         added.run.use_time = 192'300ms;
         added.run.ended_at = fire_ + 192'304ms;
         return added;
+    }
+
+    static std::string fact_about(const Explanation& why, std::string_view what)
+    {
+        const auto fact = std::ranges::find(why.facts, what, &Fact::about);
+        return fact == why.facts.end() ? "" : fact->text;
     }
 
     const WallTime fire_ = midnight + 2h;
@@ -135,6 +145,31 @@ TEST_F(WhyTest, ASkipForTheMutexNamesTheRunInItsWay)
     EXPECT_EQ(why.blocker->id, blocker);
     EXPECT_THAT(why.answer, HasSubstr("was skipped: the previous run goes on; run 4700 was still "
                                       "running, since 2026-11-20 02:00:00, usually 12 m 0 s."));
+}
+
+TEST_F(WhyTest, AFireThatCameAfterAnotherJobNamesThat)
+{
+    row(RunState::skipped, fire_, Cause::parent).requested_by =
+        "after extract (job 3: failed, exit code 2)";
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::skipped);
+    EXPECT_EQ(fact_about(why, "parent"), "after extract (job 3: failed, exit code 2)");
+}
+
+TEST_F(WhyTest, AFireThatAPauseWillKeepFromRunningSaysSo)
+{
+    Pause pause;
+    pause.begins_at = midnight;
+    pause.until = midnight + 72h;
+    pause.reason = "db upgrade";
+    pause.made_by = "ops";
+    known_.pauses.push_back(pause);
+    known_.at = fire_ + 24h;
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::future);
+    EXPECT_THAT(why.answer, HasSubstr("It will be skipped: paused: db upgrade (ops)."));
+    EXPECT_EQ(fact_about(why, "pause"),
+              "paused: db upgrade (ops), from 2026-11-21 00:00:00 to 2026-11-24 00:00:00");
 }
 
 TEST_F(WhyTest, OfAFireWithPartsTheOneThatWentWorstIsExplained)

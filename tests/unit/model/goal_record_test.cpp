@@ -62,6 +62,9 @@ TEST(GoalRecordTest, OnlyFiresOfAScheduleCount)
     EndedRun again = started(midnight, 1min);
     again.attempt = 2;
     record.add(again, 50ms);
+    EndedRun filled = started(midnight, 24h);
+    filled.of_backfill = true;
+    record.add(filled, 50ms);
     EXPECT_EQ(record.all(), GoalCount());
     EndedRun delayed = started(midnight, 10min + 1ms);
     delayed.retry_at = midnight + 10min;

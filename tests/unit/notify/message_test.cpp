@@ -10,6 +10,8 @@
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <string_view>
 #include <variant>
 
 namespace peercron {
@@ -232,6 +234,20 @@ TEST(MessageTest, AMailHasItsHeadersAndItsTextWhateverTheJobIsCalled)
     for (std::size_t at = sent.data.find('\n'); at != std::string::npos;
          at = sent.data.find('\n', at + 1)) {
         EXPECT_EQ(sent.data[at - 1], '\r');
+    }
+}
+
+/// A server that hangs must not hold up what comes after.
+TEST(MessageTest, NoChannelHasMoreThanTenSeconds)
+{
+    for (const std::string_view kind : {"webhook", "slack", "mail", "amqp", "command"}) {
+        NoticeChannel channel = webhook();
+        channel.kind = kind;
+        const auto timeout = [](const auto& message) {
+            return std::chrono::milliseconds(message.timeout);
+        };
+        EXPECT_EQ(std::visit(timeout, make_message(channel, failing(), "n1:9991", noon)), 10s)
+            << kind;
     }
 }
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <vector>
+
 namespace peercron {
 namespace {
 
@@ -31,6 +34,24 @@ TEST(EndedFiresTest, StatisticsOfFiresWithManyPartsTakeMoreRows)
     EXPECT_EQ(statistics_of(many).successes(), 0) << "less than one fire";
     const auto enough = newest_rows(256, rows_for_statistics(many));
     EXPECT_EQ(statistics_of(enough).successes(), 10);
+}
+
+TEST(EndedFiresTest, AFireIsLateByTheTimeSinceItWasDueAndThatOfABackfillIsNot)
+{
+    RunReport report;
+    report.id = {12, noon - 24h, 1};
+    report.state = RunState::success;
+    report.started_at = noon + 5ms;
+    const auto late_by = [&](const FireOrigin& origin) {
+        return ended_fire(report, RunState::running, GivesWay::only_open, origin)->run.lateness();
+    };
+    EXPECT_EQ(late_by({}), 24h + 5ms);
+    EXPECT_EQ(late_by({noon, false}), 5ms);
+    EXPECT_EQ(late_by({{}, true}), std::nullopt);
+    LogRow row;
+    row.run = report;
+    row.requested_by = "backfill 7 by ann";
+    EXPECT_EQ(ended_fire(row)->run.lateness(), std::nullopt);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "base/task_group.hpp"
 #include "run_coroutine.hpp"
 #include "unit/base/jumping_loop.hpp"
+#include "unit/base/loop_clock.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -307,17 +308,6 @@ private:
     PingStore store_;
 };
 
-/// The time of a loop.
-class LoopClock final : public Clock {
-public:
-    explicit LoopClock(const VirtualLoop& loop) : loop_(loop) {}
-    WallTime now() const override { return WallTime(std::chrono::hours(5)); }
-    SteadyTime steady_now() const override { return loop_.now(); }
-
-private:
-    const VirtualLoop& loop_;
-};
-
 asio::awaitable<void> fail_and_be_told(StorePool& pool, int& told)
 {
     const auto find = [](Store& store) { return store.find_job(1); };
@@ -331,7 +321,7 @@ asio::awaitable<void> fail_and_be_told(StorePool& pool, int& told)
 TEST(StorePoolOfOtherSessionsTest, IsTimedByTheClockThatItIsGiven)
 {
     testing::JumpingLoop loop;
-    const LoopClock clock(loop);
+    const testing::LoopClock clock(loop);
     const SteadyTime begin = loop.now();
     StorePool pool(loop.executor(), clock, std::make_unique<SlowSession>(),
                    StorePool::TooLong::store);

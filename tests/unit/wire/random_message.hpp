@@ -118,6 +118,7 @@ public:
                 text(),
                 time(),
                 time(),
+                maybe(time()),
                 number<Epoch>(),
                 text(),
                 number<std::int32_t>(),
