@@ -64,34 +64,9 @@ JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRang
       calendars_(calendars),
       job_(past.job),
       run_num_(past.run_num),
+      versions_(past, rules),
       daemon_({rules.late, rules.settle}, range.from, pauses)
 {
-    if (!past.whole) return;
-    versions_.reserve(past.revisions.size());
-    for (const Revision& revision : past.revisions) {
-        Version version;
-        version.begin = revision.effective_from;
-        // Made later, but by a clock that is behind.
-        if (!versions_.empty()) version.begin = std::max(version.begin, versions_.back().begin);
-        version.end = WallTime::max();
-        version.by_hand = revision.by.who.empty();
-        if (!versions_.empty()) versions_.back().end = version.begin;
-        if (revision.after) {
-            const Job& job = *revision.after;
-            version.exists = true;
-            version.window = Window{job.start_time, job.end_time};
-            version.delivery = job.delivery;
-            version.may_wait = job.overlap == Overlap::queue || job.overlap == Overlap::replace;
-            version.timeout = job.timeout;
-            version.run_limit = job.run_limit;
-            version.job = job;
-            version.job.id = job_;
-            version.job.effective_from = version.begin;
-            auto schedule = Schedule::make(job.cron_set, zone_name(job, rules.default_zone), job_);
-            if (schedule && !job.stop) version.schedule = *schedule;
-        }
-        versions_.push_back(std::move(version));
-    }
     find_next_due(range.from - 1ms);
 }
 
@@ -119,7 +94,7 @@ void JobAudit::take(const LedgerEntry& row)
     const bool runs_once_more = row.state != RunState::revoked && !has_run(row.state);
     if (stands_for_fire(row.id) && runs_once_more) ++not_run_;
     if (group_ && group_->at != row.id.scheduled_at) close_group();
-    if (const Version* const version = daemon_version_at(row.id.scheduled_at)) {
+    if (const AuditedVersion* const version = versions_.of_daemon_at(row.id.scheduled_at)) {
         take_daemon(row, *version);
         return;
     }
@@ -151,7 +126,7 @@ void JobAudit::take(const LedgerEntry& row)
         group_->at = row.id.scheduled_at;
         group_->due = next_due_ == row.id.scheduled_at;
         if (group_->due) {
-            group_->expected = parts_of(versions_[version_].job);
+            group_->expected = parts_of(versions_.all()[version_].job);
             find_next_due(row.id.scheduled_at);
         }
     }
@@ -185,8 +160,8 @@ void JobAudit::finish()
     end_attempts();
     finish_daemon();
     // Nobody knows when a job that was deleted by hand really was: somebody noticed it later.
-    const bool deleted_by_hand =
-        !versions_.empty() && versions_.back().by_hand && !versions_.back().exists;
+    const bool deleted_by_hand = !versions_.all().empty() && versions_.all().back().by_hand &&
+                                 !versions_.all().back().exists;
     if (missing_ && deleted_by_hand) {
         report_.found[static_cast<std::size_t>(FindingKind::missing)] -= missing_->fires;
         report_.due -= missing_->fires;
@@ -194,34 +169,26 @@ void JobAudit::finish()
         missing_.reset();
     }
     flush_missing();
-    if (!versions_.empty()) {
+    if (!versions_.all().empty()) {
         ++report_.jobs;
     } else if (last_standing_) {
         ++report_.unknown_jobs;
     }
 }
 
-/// The version of that moment, if it is one of a daemon.
-const JobAudit::Version* JobAudit::daemon_version_at(WallTime time) const
-{
-    const Version* const version = version_at(time);
-    const bool is_its =
-        version != nullptr && version->exists && version->job.kind == JobKind::daemon;
-    return is_its ? version : nullptr;
-}
-
-void JobAudit::take_daemon(const LedgerEntry& row, const Version& version)
+void JobAudit::take_daemon(const LedgerEntry& row, const AuditedVersion& version)
 {
     if (row.requested) ++report_.requested;
     if (row.state == RunState::revoked) return;
-    const Version* const at_end = daemon_version_at(row.ended_at.value_or(row.id.scheduled_at));
+    const AuditedVersion* const at_end =
+        versions_.of_daemon_at(row.ended_at.value_or(row.id.scheduled_at));
     judge_pause(row);
     const auto verdict =
         daemon_.take(row, version.job, at_end == nullptr ? version.job : at_end->job);
     if (!verdict) return;
     // Which definition it was of is not sure.
     const bool is_doubled = verdict->kind == FindingKind::doubled;
-    if (near_change(row.id.scheduled_at) && !is_doubled) {
+    if (versions_.near_change(row.id.scheduled_at) && !is_doubled) {
         ++report_.unjudged_rows;
         return;
     }
@@ -231,9 +198,9 @@ void JobAudit::take_daemon(const LedgerEntry& row, const Version& version)
 void JobAudit::finish_daemon()
 {
     const WallTime until = std::min(now_, range_.to);
-    const Version* const version = daemon_version_at(until);
+    const AuditedVersion* const version = versions_.of_daemon_at(until);
     // What was changed lately may take its time, and so may a daemon that has to end.
-    const bool is_settled = version_at(until) == version_at(until - 2 * rules_.settle);
+    const bool is_settled = versions_.at(until) == versions_.at(until - 2 * rules_.settle);
     if (!is_settled) return;
     const bool is_pausing =
         version != nullptr && pauses_.may_cover(version->job, until, 2 * rules_.settle);
@@ -255,8 +222,8 @@ void JobAudit::finish_daemon()
 void JobAudit::find_next_due(WallTime after)
 {
     next_due_.reset();
-    for (; version_ < versions_.size(); ++version_) {
-        const Version& version = versions_[version_];
+    for (; version_ < versions_.all().size(); ++version_) {
+        const AuditedVersion& version = versions_.all()[version_];
         if (version.begin >= range_.to) return;
         if (version.end <= after || !version.schedule) continue;
         const auto from = std::chrono::floor<seconds>(std::max(after, version.begin));
@@ -275,7 +242,7 @@ void JobAudit::judge_absent(WallTime fire)
         if (covers_excluded_ && was_excluded(fire) == false) add_wrongly_excluded(fire);
         return;
     }
-    if (uncounted_ || near_change(fire) || may_be_at_limit(fire)) {
+    if (uncounted_ || versions_.near_change(fire) || may_be_at_limit(fire)) {
         ++report_.unjudged_fires;
         return;
     }
@@ -308,8 +275,8 @@ void JobAudit::judge_jitter(const LedgerEntry& row)
 {
     const WallTime fire = row.id.scheduled_at;
     const bool is_first = row.id.attempt == 1 && !row.requested && is_whole_second(fire);
-    const Version* const version = version_at(fire);
-    if (!is_first || !row.started_at || version == nullptr || near_change(fire)) return;
+    const AuditedVersion* const version = versions_.at(fire);
+    if (!is_first || !row.started_at || version == nullptr || versions_.near_change(fire)) return;
     if (!version->schedule) return;
     const WallTime due = delayed_start(version->job, fire).value_or(fire);
     const WallTime start = row.retry_at.value_or(fire);
@@ -324,8 +291,8 @@ void JobAudit::judge_jitter(const LedgerEntry& row)
 /// Whether the calendars of the job excluded a fire of that moment; nullopt: that is not sure.
 std::optional<bool> JobAudit::was_excluded(WallTime fire) const
 {
-    const Version* const version = version_at(fire);
-    if (version == nullptr || !version->exists || near_change(fire)) return std::nullopt;
+    const AuditedVersion* const version = versions_.at(fire);
+    if (version == nullptr || !version->exists || versions_.near_change(fire)) return std::nullopt;
     return calendars_.was_excluded(version->job, fire, rules_.default_zone, rules_.change);
 }
 
@@ -370,13 +337,14 @@ void JobAudit::judge_missed(const LedgerEntry& row)
 void JobAudit::judge_pause(const LedgerEntry& row)
 {
     const auto is_known = [this](WallTime time) {
-        const Version* const version = version_at(time);
-        return version != nullptr && version->exists && !near_change(time);
+        const AuditedVersion* const version = versions_.at(time);
+        return version != nullptr && version->exists && !versions_.near_change(time);
     };
     if (row.reason.cause == Cause::paused) {
         const bool is_daemon_end = has_started(row.state, row.started_at);
         const auto was_paused = [&](WallTime time) {
-            return !is_known(time) || pauses_.may_cover(version_at(time)->job, time, rules_.change);
+            return !is_known(time) ||
+                   pauses_.may_cover(versions_.at(time)->job, time, rules_.change);
         };
         const WallTime due = row.retry_at.value_or(row.id.scheduled_at);
         // One that has waited for other jobs may be decided long after it was due.
@@ -397,7 +365,7 @@ void JobAudit::judge_pause(const LedgerEntry& row)
     const bool may_start = was_lost || (row.requested && !runs_after_others(row));
     if (may_start || !row.started_at || !is_known(*row.started_at)) return;
     const Pause* const pause =
-        pauses_.find(version_at(*row.started_at)->job, *row.started_at, rules_.change);
+        pauses_.find(versions_.at(*row.started_at)->job, *row.started_at, rules_.change);
     if (pause == nullptr) return;
     add(FindingKind::extra, row,
         fmt::format("started during a pause of {} ({})", scope_text(*pause), pause->reason));
@@ -449,7 +417,7 @@ void JobAudit::judge_retry(const LedgerEntry& row, const LedgerEntry& retry)
 std::optional<WallTime> JobAudit::retry_due(const LedgerEntry& row) const
 {
     if (!has_failed(row) || !row.ended_at) return std::nullopt;
-    const Version* const version = version_at(*row.ended_at);
+    const AuditedVersion* const version = versions_.at(*row.ended_at);
     if (version == nullptr || !version->exists || version->job.stop) return std::nullopt;
     if (row.id.attempt > version->job.retries ||
         !is_retried_after(version->job, row.state, row.exit_code)) {
@@ -459,15 +427,15 @@ std::optional<WallTime> JobAudit::retry_due(const LedgerEntry& row) const
     const WallTime due = *row.ended_at + retry_delay(version->job, next);
     const std::int64_t end = version->job.end_time;
     const bool is_inside = end == 0 || to_unix_seconds(due) < end;
-    const bool is_unchanged = version_at(due) == version && !near_change(*row.ended_at);
-    if (!is_inside || !is_unchanged || near_change(due)) return std::nullopt;
+    const bool is_unchanged = versions_.at(due) == version && !versions_.near_change(*row.ended_at);
+    if (!is_inside || !is_unchanged || versions_.near_change(due)) return std::nullopt;
     return due;
 }
 
 /// Whether the job's next fire is due by then. A job at its limit of runs may have none.
 bool JobAudit::is_superseded(WallTime fire, WallTime retry_at) const
 {
-    const Version* const version = version_at(retry_at);
+    const AuditedVersion* const version = versions_.at(retry_at);
     if (version == nullptr || !version->schedule || may_be_at_limit(retry_at)) return false;
     const auto from = std::chrono::floor<seconds>(std::max(fire, version->begin));
     const auto next = version->schedule->next_in_window(from, version->window);
@@ -518,7 +486,7 @@ void JobAudit::judge_group(const Group& group)
     }
     if (group.due) {
         ++report_.due;
-        if (group.at <= covered_through_ && !near_change(group.at)) {
+        if (group.at <= covered_through_ && !versions_.near_change(group.at)) {
             add(FindingKind::doubled, group.newest(), "the row of an earlier gap covers it, too");
         }
         judge_parts(group);
@@ -534,7 +502,7 @@ void JobAudit::judge_parts(const Group& group)
     // A fire that does not run at all is one row. What was asked for is not counted.
     const LedgerEntry& row = group.newest();
     const bool is_one_row = row.id.parts == 1 && row.state == RunState::skipped;
-    if (near_change(group.at) || is_one_row) return;
+    if (versions_.near_change(group.at) || is_one_row) return;
     if (row.id.parts != group.expected) {
         add(FindingKind::extra, row,
             fmt::format("has {} parts, and the fires of its job had {} then", row.id.parts,
@@ -565,8 +533,8 @@ void JobAudit::judge_part(const Group& group, const Part& part)
         judge_missed(row);
         return;
     }
-    const bool known = !versions_.empty() && group.at > versions_.front().begin;
-    if (!known || near_change(group.at) || was_skipped_ahead(row)) {
+    const bool known = !versions_.all().empty() && group.at > versions_.all().front().begin;
+    if (!known || versions_.near_change(group.at) || was_skipped_ahead(row)) {
         ++report_.unjudged_rows;
         return;
     }
@@ -579,30 +547,13 @@ void JobAudit::judge_part(const Group& group, const Part& part)
     add(FindingKind::extra, row, "its job was not due then");
 }
 
-const JobAudit::Version* JobAudit::version_at(WallTime fire) const
-{
-    const auto later = std::ranges::lower_bound(versions_, fire, {}, &Version::begin);
-    return later == versions_.begin() ? nullptr : &*std::prev(later);
-}
-
-bool JobAudit::near_change(WallTime time) const
-{
-    const milliseconds reach = std::max(rules_.change, rules_.change_by_hand);
-    auto version = std::ranges::lower_bound(versions_, time - reach, {}, &Version::begin);
-    for (; version != versions_.end() && version->begin <= time + reach; ++version) {
-        const milliseconds near = version->by_hand ? rules_.change_by_hand : rules_.change;
-        if (std::chrono::abs(version->begin - time) <= near) return true;
-    }
-    return false;
-}
-
 /// Whether the fire was due when it was decided that it would not start. That row is final; when a
 /// change takes back what is planned, there is nothing of it to take back.
 bool JobAudit::was_skipped_ahead(const LedgerEntry& row) const
 {
     const WallTime fire = row.id.scheduled_at;
     if (row.state != RunState::skipped || row.dispatched_at >= fire) return false;
-    return std::ranges::any_of(versions_, [&](const Version& version) {
+    return std::ranges::any_of(versions_.all(), [&](const AuditedVersion& version) {
         if (!version.schedule || version.begin >= row.dispatched_at + rules_.change ||
             version.end < row.dispatched_at - rules_.change) {
             return false;
@@ -623,7 +574,7 @@ bool JobAudit::was_given_up(const LedgerEntry& row) const
     const WallTime fire = row.id.scheduled_at;
     const WallTime latest = std::max(row.retry_at.value_or(fire), row.dispatched_at) +
                             longest_required_wait(fire) + rules_.settle;
-    return std::ranges::any_of(versions_, [&](const Version& version) {
+    return std::ranges::any_of(versions_.all(), [&](const AuditedVersion& version) {
         return !version.schedule && version.begin >= fire &&
                (version.begin <= latest || may_wait(fire));
     });
@@ -633,7 +584,7 @@ bool JobAudit::was_given_up(const LedgerEntry& row) const
 /// run_num only grows, and what is under way is among the rows.
 bool JobAudit::may_be_at_limit(WallTime fire) const
 {
-    const Version* const version = version_at(fire);
+    const AuditedVersion* const version = versions_.at(fire);
     if (version == nullptr || version->run_limit == 0) return false;
     return !run_num_ || *run_num_ + not_run_ >= version->run_limit;
 }
@@ -641,14 +592,14 @@ bool JobAudit::may_be_at_limit(WallTime fire) const
 /// How long a fire may wait for other jobs.
 seconds JobAudit::longest_required_wait(WallTime fire) const
 {
-    const Version* const version = version_at(fire);
+    const AuditedVersion* const version = versions_.at(fire);
     if (version == nullptr || !version->exists) return 0s;
     return version->job.requires_wait;
 }
 
 bool JobAudit::may_wait(WallTime fire) const
 {
-    return std::ranges::any_of(versions_, [&](const Version& version) {
+    return std::ranges::any_of(versions_.all(), [&](const AuditedVersion& version) {
         return version.may_wait && version.begin < fire + rules_.change &&
                version.end >= fire - rules_.change;
     });
@@ -657,8 +608,8 @@ bool JobAudit::may_wait(WallTime fire) const
 /// A run that is lost runs again as its job wants it then, not as it did when it was due.
 bool JobAudit::may_start_again(WallTime fire, WallTime start) const
 {
-    if (versions_.empty()) return true;
-    return std::ranges::any_of(versions_, [&](const Version& version) {
+    if (versions_.all().empty()) return true;
+    return std::ranges::any_of(versions_.all(), [&](const AuditedVersion& version) {
         return version.delivery == Delivery::at_least_once &&
                version.begin < start + rules_.change && version.end >= fire - rules_.change;
     });
@@ -673,8 +624,8 @@ bool JobAudit::is_due_at_end(const LedgerEntry& row) const
         const auto wait = longest_required_wait(fire) + rules_.settle;
         return now_ - could_start > wait && !may_wait(fire);
     }
-    const Version* const version = version_at(fire);
-    if (version == nullptr || version->timeout == 0s || near_change(fire)) return false;
+    const AuditedVersion* const version = versions_.at(fire);
+    if (version == nullptr || version->timeout == 0s || versions_.near_change(fire)) return false;
     return now_ - row.started_at.value_or(could_start) > version->timeout + rules_.settle;
 }
 

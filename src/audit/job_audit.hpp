@@ -1,11 +1,11 @@
 #pragma once
 
+#include "audit/audited_versions.hpp"
 #include "audit/calendar_history.hpp"
 #include "audit/daemon_audit.hpp"
 #include "audit/finding.hpp"
 #include "audit/pause_history.hpp"
 #include "base/clock.hpp"
-#include "schedule/schedule.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
@@ -17,22 +17,6 @@
 #include <vector>
 
 namespace peercron {
-
-/// The tolerances of an audit.
-struct AuditRules {
-    std::string default_zone = "UTC";      ///< of jobs without one; the dispatcher's
-    std::chrono::milliseconds late{3000};  ///< a fire that starts later than that is late
-
-    /// Within this time of a change of its job, a fire may be of the old version, the new one or
-    /// neither: the change needs that long to reach the dispatcher, by clocks that differ. The
-    /// dispatcher goes back as far (`change_reach` in dispatch/term_rules.cpp).
-    std::chrono::milliseconds change{5000};
-    /// The same for a change in the database itself, which is noticed by polling.
-    std::chrono::milliseconds change_by_hand{60'000};
-
-    /// How long after a possible start or end its row may take to show it.
-    std::chrono::milliseconds settle{60'000};
-};
 
 /// The audit of one job: walks the fires that its versions made due in step with its rows, both in
 /// order of time. Pure; what it keeps does not grow with the time or the rows.
@@ -92,19 +76,6 @@ public:
     std::vector<Finding> take_findings() { return std::exchange(findings_, {}); }
 
 private:
-    struct Version {
-        WallTime begin;  ///< fires later than this …
-        WallTime end;    ///< … up to this one
-        bool by_hand = false;
-        bool exists = false;
-        std::optional<Schedule> schedule;  ///< not set: nothing is due
-        Window window;
-        Delivery delivery = Delivery::at_most_once;
-        bool may_wait = false;  ///< a fire may start late because another one is alive
-        std::chrono::seconds timeout{0};
-        std::int64_t run_limit = 0;
-        Job job;  ///< for its retries
-    };
     /// All rows of one part of a fire.
     struct Part {
         std::int32_t standing = 0;  ///< neither revoked nor asked for by hand
@@ -124,8 +95,7 @@ private:
         const LedgerEntry& newest() const;
     };
 
-    const Version* daemon_version_at(WallTime time) const;
-    void take_daemon(const LedgerEntry& row, const Version& version);
+    void take_daemon(const LedgerEntry& row, const AuditedVersion& version);
     void take_rehearsal(const LedgerEntry& row);
     void finish_daemon();
     void find_next_due(WallTime after);
@@ -136,8 +106,6 @@ private:
     void judge_part(const Group& group, const Part& part);
     void judge_parts(const Group& group);
     void end_attempts();
-    const Version* version_at(WallTime fire) const;
-    bool near_change(WallTime time) const;
     bool was_skipped_ahead(const LedgerEntry& row) const;
     bool was_given_up(const LedgerEntry& row) const;
     bool may_be_at_limit(WallTime fire) const;
@@ -168,7 +136,7 @@ private:
     const CalendarHistory& calendars_;
     const JobId job_;
     const std::optional<std::int64_t> run_num_;
-    std::vector<Version> versions_;  ///< ascending by begin
+    AuditedVersions versions_;
     DaemonAudit daemon_;
 
     std::size_t version_ = 0;  ///< that of next_due_

@@ -40,6 +40,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
