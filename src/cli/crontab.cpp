@@ -181,6 +181,13 @@ Result<std::string> take_schedule(std::string_view& line)
     return as_result(std::move(cron_set));
 }
 
+/// Whether there is a sixth field, which others take for a year, or for seconds before the others.
+bool begins_with_field(std::string_view line)
+{
+    const std::string_view word = line.substr(0, line.find_first_of(" \t"));
+    return !word.empty() && word.find_first_not_of("0123456789*/,-") == std::string_view::npos;
+}
+
 /// The command and what it reads: an unescaped % ends it, later ones are line breaks.
 struct Input {
     std::string command;
@@ -300,6 +307,12 @@ private:
         auto cron_set = take_schedule(line);
         if (!cron_set) {
             return refuse(fmt::format("'{}' is not imported: {}", whole, cron_set.error().message));
+        }
+        if (begins_with_field(line)) {
+            return refuse(
+                fmt::format("'{}' is not imported: it has more than five fields; seconds and years "
+                            "are for job files (cron_set)",
+                            whole));
         }
         std::string user;
         if (form_.has_user) user = take_word(line);

@@ -1,6 +1,7 @@
 """Every command that README.md and docs/ show does what it says: it is typed into a shell, against a real node, page by
 page, in the page's order. A page's commands are about jobs and runs that the page does not make: SETTING has them.
 What cannot be typed here is in ELSEWHERE, with the test that does so."""
+import functools
 import json
 import pathlib
 import re
@@ -164,3 +165,30 @@ def test_what_is_typed_elsewhere_is_shown_still_and_its_test_is_there():
         assert any(line.startswith(begin) for line in commands(page)), (name, begin)
         for file in re.findall(r"tests/\S+\.py", where):
             assert pathlib.Path(ROOT / file).exists(), file
+
+
+@functools.cache
+def help_of(*path):
+    done = peercron(*path, "--help")
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def subcommands(*path):
+    return set(re.findall(r"^  ([a-z][a-z-]+)  ", help_of(*path).partition("Subcommands:")[2], re.M))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_text_calls_a_command_is_one_and_has_these_options(page):
+    """`peercron …` within a sentence; `a|b` are two of them."""
+    for code in re.findall(r"`peercron ([^`]+)`", page.read_text()):
+        words = code.split(" -- ")[0].split()
+        path = []
+        while len(path) < len(words) and subcommands(*path):
+            names = words[len(path)].split("|")
+            if not re.fullmatch("[a-z|-]+", words[len(path)]) or names[0].startswith("-"):
+                break
+            assert set(names) <= subcommands(*path), (code, names)
+            path.append(names[0])
+        for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", " ".join(words)):
+            assert option in help_of(*path) + help_of(), (code, option)

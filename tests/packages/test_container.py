@@ -89,13 +89,18 @@ def test_the_steps_of_the_containerfile_make_an_image_in_which_a_node_runs(relea
 
     [add] = re.findall(r"^    podman exec cron (.*)$", (ROOT / "docs/containers.md").read_text(), re.M)
     with running(root, settings) as container:
+        wait_until(lambda: container.run("peercron", "job", "list").returncode == 0, 30, container.said)
         checked(container.run("sh", "-c", add))
         wait_until(lambda: "success" in container.run("peercron", "log", "list", "--job", "hello").stdout, 30, container.said)
         assert container.stop() == 0, container.said()
     assert (root.folder / "data/peercron.db").stat().st_uid == 10001
 
-    (root.folder / "etc/crontab.app").write_text("* * * * * * echo from the file\n")
+    (root.folder / "etc/crontab.app").write_text("0 3 * * * echo from the file\n")
     with running(root, settings, "--jobs", "/etc/crontab.app", "--log-output") as container:
+        wait_until(lambda: "crontab.app" in container.run("peercron", "job", "list").stdout, 30, container.said)
+        names = [job["name"] for job in json.loads(checked(container.run("peercron", "job", "list", "--json")))]
+        [name] = [name for name in names if "crontab.app" in name]
+        checked(container.run("peercron", "job", "run-now", name))
         wait_until(lambda: '"line":"from the file"' in container.said(), 30, container.said)
         assert container.stop() == 0, container.said()
 

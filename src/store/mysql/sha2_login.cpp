@@ -54,7 +54,7 @@ int write_to(MYSQL_PLUGIN_VIO& server, std::string_view packet)
 }
 
 /// Each byte with one of the mask, which begins again at its end.
-std::string mix(std::string text, std::string_view mask)
+std::string mixed(std::string text, std::string_view mask)
 {
     for (std::size_t i = 0; i < text.size(); ++i) {
         text[i] = static_cast<char>(text[i] ^ mask[i % mask.size()]);
@@ -68,7 +68,7 @@ std::string proof_of(std::string_view password, std::string_view nonce)
     const Digest once = sha256(password);
     const Digest twice = sha256(view(once));
     const Digest mask = sha256(std::string(view(twice)).append(nonce));
-    return mix(std::string(view(once)), view(mask));
+    return mixed(std::string(view(once)), view(mask));
 }
 
 /// nullopt: `pem` is no RSA key, or one that is too short for the text.
@@ -138,7 +138,7 @@ int log_in_by_sha2(MYSQL_PLUGIN_VIO& server, std::string_view password,
     if (write_to(server, give_key) != CR_OK) return CR_ERROR;
     const auto key = read_from(server);
     if (!key) return CR_ERROR;
-    const auto encrypted = encrypt(mix(whole, *nonce), *key);
+    const auto encrypted = encrypt(mixed(whole, *nonce), *key);
     return encrypted ? write_to(server, *encrypted) : CR_SERVER_HANDSHAKE_ERR;
 }
 

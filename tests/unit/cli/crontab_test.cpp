@@ -133,6 +133,20 @@ TEST(CrontabTest, WhatANodeWouldRefuseIsNotTakenOver)
                 ElementsAre(HasSubstr("command: given 70000 bytes")));
 }
 
+TEST(CrontabTest, SecondsAndYearsAreNoCommands)
+{
+    for (const std::string line : {"*/10 * * * * * echo", "0 30 2 * * 1-5 * echo",
+                                   "*/5 * * * * 2027 echo", "@daily * echo"}) {
+        for (const CrontabPlan& plan : {read_user(line), read_system(line)}) {
+            EXPECT_THAT(plan.jobs, IsEmpty()) << line;
+            EXPECT_EQ(plan.refused, 1U) << line;
+            EXPECT_THAT(notes(plan), ElementsAre(HasSubstr("more than five fields"))) << line;
+        }
+    }
+    EXPECT_THAT(read_user("* * * * * 7z a x").jobs, SizeIs(1));
+    EXPECT_THAT(read_user("* * * * * /bin/true").jobs, SizeIs(1));
+}
+
 TEST(CrontabTest, AByteOrderMarkIsPassedOver)
 {
     EXPECT_THAT(read_user("\xEF\xBB\xBF* * * * * true\n").jobs, SizeIs(1));

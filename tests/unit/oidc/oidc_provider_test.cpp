@@ -425,8 +425,8 @@ TEST_F(OidcProviderTest, ATokenThatIsNotGoodSignsNobodyIn)
         return key.token(R"({"alg":")" + algorithm + R"(","kid":"one"})", claims, algorithm);
     };
     const auto signed_by_secret = [](const std::string& secret, const std::string& claims) {
-        const std::string text = encode_base64url(R"({"alg":"HS256","kid":"one"})") + "." +
-                                 encode_base64url(claims);
+        const std::string text =
+            encode_base64url(R"({"alg":"HS256","kid":"one"})") + "." + encode_base64url(claims);
         return text + "." + encode_base64url(view(Hmac(secret).of({text})));
     };
     const std::string good = boost::json::serialize(good_claims());
@@ -521,9 +521,9 @@ TEST_F(OidcProviderTest, KeysThatAreNoneAreRefused)
 TEST_F(OidcProviderTest, ARedirectIsNotFollowed)
 {
     claims_.erase("preferred_username");
-    const std::string elsewhere = fmt::format(
-        "HTTP/1.1 307 Elsewhere\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
-        server_.url("/elsewhere"));
+    const std::string elsewhere =
+        fmt::format("HTTP/1.1 307 Elsewhere\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+                    server_.url("/elsewhere"));
     run([&](OidcProvider& provider) -> asio::awaitable<void> {
         // In the order in which they are asked, because what has been read is kept.
         for (const char* const path : {"GET /realm/.well-known/openid-configuration", "GET /keys",

@@ -65,7 +65,7 @@ struct Server : MYSQL_PLUGIN_VIO {
     std::vector<std::string> got;
 };
 
-std::string mix(std::string text, std::string_view mask)
+std::string mixed(std::string text, std::string_view mask)
 {
     for (std::size_t i = 0; i < text.size(); ++i) {
         text[i] = static_cast<char>(text[i] ^ mask[i % mask.size()]);
@@ -78,7 +78,7 @@ bool proves(const std::string& proof, std::string_view password)
 {
     const Digest kept = sha256(view(sha256(password)));
     const Digest mask = sha256(std::string(view(kept)) + nonce);
-    return view(sha256(mix(proof, view(mask)))) == view(kept);
+    return view(sha256(mixed(proof, view(mask)))) == view(kept);
 }
 
 class ServerKey {
@@ -139,7 +139,7 @@ TEST(Sha2LoginTest, ThePasswordIsSentAsItIsOnlyWhereNobodyReadsAlong)
     EXPECT_EQ(log_in_by_sha2(far, "secret", in_public), CR_OK);
     ASSERT_THAT(far.got, SizeIs(3));
     EXPECT_EQ(far.got[1], "\x02");
-    EXPECT_EQ(mix(key.decrypt(far.got[2]), nonce), std::string("secret") + '\0');
+    EXPECT_EQ(mixed(key.decrypt(far.got[2]), nonce), std::string("secret") + '\0');
 }
 
 TEST(Sha2LoginTest, AnAccountWithoutAPasswordSaysSo)
