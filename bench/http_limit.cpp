@@ -13,12 +13,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -78,14 +81,15 @@ Took run_bare(const std::string& url, std::size_t count, std::size_t at_once)
     return took;
 }
 
-RunOrders orders(const std::string& url, std::size_t count, WallTime now)
+/// Those of the jobs from `first` on.
+RunOrders orders(const std::string& url, std::size_t first, std::size_t count, WallTime now)
 {
     Job job;
     job.kind = JobKind::http;
     job.http_url = url;
     const NodeFields fields = NodeFields::of(job);
     RunOrders message;
-    for (std::size_t run = 0; run < count; ++run) {
+    for (std::size_t run = first; run < first + count; ++run) {
         RunOrder order;
         order.id = RunId{static_cast<JobId>(run), now, 1};
         order.fields = fields;
@@ -123,7 +127,11 @@ Took run_executor(const std::string& url, std::size_t count, std::size_t at_once
     HttpClientSettings of_client;
     of_client.idle_connections = at_once;  // as the node has it
     HttpClient client(io.get_executor(), of_client);
+    // As a dispatcher does: before the node runs out of them, not all at once.
+    const std::size_t message = 2 * at_once;
+    std::size_t given = 0;
     std::size_t ended = 0;
+    std::function<void()> give_some;
     Took took;
     const Stopwatch watch;
     TaskGroup tasks(io.get_executor());
@@ -132,14 +140,22 @@ Took run_executor(const std::string& url, std::size_t count, std::size_t at_once
         if (report.state != RunState::success) {
             throw std::runtime_error("a run ended otherwise: " + to_string(report.reason));
         }
-        if (++ended < count) return;
+        ++ended;
+        if (given < count && given - ended == message) asio::post(io, give_some);
+        if (ended < count) return;
         took = {watch.wall(), watch.cpu()};
         tasks.cancel();
     };
     Executor executor(io.get_executor(), clock, settings, on_report, nullptr, nullptr, &client);
     tasks.spawn("executor", executor.run());
     tasks.spawn("beat", beat(executor));
-    executor.accept(orders(url, count, clock.now()));
+    give_some = [&] {
+        const std::size_t more = std::min(count - given, message);
+        executor.accept(orders(url, given, more, clock.now()));
+        given += more;
+    };
+    give_some();
+    give_some();
     asio::co_spawn(io, end_with(tasks, client), asio::detached);
     io.run();  // as the node does: Asio keeps memory for the next handlers only from within
     return took;

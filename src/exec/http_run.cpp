@@ -14,9 +14,10 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <exception>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -32,18 +33,23 @@ bool is_named(std::string_view header, std::string_view name)
            ::strncasecmp(header.data(), name.data(), name.size()) == 0;
 }
 
-/// Appends to `text`.
-template <class... Values>
-void add(std::string& text, fmt::format_string<Values...> format, Values&&... values)
+void add_number(std::string& text, std::int64_t number)
 {
-    fmt::format_to(std::back_inserter(text), format, std::forward<Values>(values)...);
+    std::array<char, std::numeric_limits<std::int64_t>::digits10 + 2> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+    text.append(digits.data(), end.ptr);
 }
 
 /// "0.105 s"
 void add_seconds(std::string& text, std::chrono::microseconds time)
 {
-    const auto all = std::chrono::round<std::chrono::milliseconds>(time).count();
-    add(text, "{}.{:03} s", all / 1000, all % 1000);
+    const std::int64_t all = std::chrono::round<std::chrono::milliseconds>(time).count();
+    add_number(text, all / 1000);
+    text.push_back('.');
+    for (std::int64_t unit = 100; unit > 0; unit /= 10) {
+        text.push_back(static_cast<char>('0' + all / unit % 10));
+    }
+    text += " s";
 }
 
 /// " (connect 0.002 s, wait 0.100 s)"
@@ -93,9 +99,10 @@ HttpRequest http_request_of(const RunOrder& order)
         request.headers.push_back(fill_placeholders(header, order.id));
     }
     if (!has_key) {
-        std::string key = fmt::format("{}: peercron-{}-{}", key_header, order.id.job,
-                                      to_unix_millis(order.id.scheduled_at));
-        if (order.id.parts > 1) add(key, "-{}", order.id.part);
+        std::string key(key_header);
+        add_number(key.append(": peercron-"), order.id.job);
+        add_number(key.append("-"), to_unix_millis(order.id.scheduled_at));
+        if (order.id.parts > 1) add_number(key.append("-"), order.id.part);
         request.headers.push_back(std::move(key));
     }
     if (order.rehearsal) request.headers.push_back(fmt::format("{}: 1", rehearsal_header));
@@ -146,7 +153,7 @@ std::string head_of_output(const HttpAnswer& answer)
     if (answer.status == 0) {
         text += "no answer";
     } else {
-        add(text, "{} {}", answer.version, answer.status);
+        add_number(text.append(answer.version).append(" "), answer.status);
     }
     if (!answer.peer.empty()) text.append(" from ").append(answer.peer);
     text += " in ";
@@ -154,8 +161,8 @@ std::string head_of_output(const HttpAnswer& answer)
     add_parts(text, answer.times);
     if (answer.is_reused) text += ", on an open connection";
     if (answer.redirects > 0) {
-        add(text, ", after {} {} to {}", answer.redirects,
-            answer.redirects == 1 ? "redirect" : "redirects", answer.url);
+        text += fmt::format(", after {} {} to {}", answer.redirects,
+                            answer.redirects == 1 ? "redirect" : "redirects", answer.url);
     }
     text += '\n';
     if (!answer.headers.empty()) text.append(answer.headers).push_back('\n');

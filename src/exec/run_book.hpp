@@ -195,8 +195,8 @@ private:
         WallTime accepted_at{};
         std::optional<WallTime> first_seen_due;
         bool is_waiting = false;  // for a slot; or else in future_
-        bool is_queued = false;  // waits for a run of its job to end, or for locks
-        std::string trouble;     // why it could not start when it was to
+        bool is_queued = false;   // waits for a run of its job to end, or for locks
+        std::string trouble;      // why it could not start when it was to
     };
     struct Run {
         RunOrder order;

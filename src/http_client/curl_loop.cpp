@@ -272,11 +272,12 @@ void CurlLoop::set_timeout(long milliseconds_from_now)
         timeout_.reset();
         return;
     }
-    timeout_ = std::chrono::steady_clock::now() + milliseconds(milliseconds_from_now);
     if (milliseconds_from_now > 0) {
+        timeout_ = std::chrono::steady_clock::now() + milliseconds(milliseconds_from_now);
         arm_timer();
         return;
     }
+    timeout_ = SteadyTime::min();
     if (std::exchange(is_posted_, true)) return;
     asio::post(executor_, [self = self_] {
         if (*self == nullptr) return;

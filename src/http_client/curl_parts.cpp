@@ -1,7 +1,6 @@
 #include "http_client/curl_parts.hpp"
 
 #include <netinet/in.h>
-#include <spdlog/fmt/fmt.h>
 
 #include <cstring>
 
@@ -35,8 +34,11 @@ std::optional<CurlPeer> read_peer(const sockaddr& address)
 
 std::string peer_text(std::string_view address, int port)
 {
-    return address.find(':') == std::string_view::npos ? fmt::format("{}:{}", address, port)
-                                                       : fmt::format("[{}]:{}", address, port);
+    const bool is_v6 = address.find(':') != std::string_view::npos;
+    std::string text;
+    text.append(is_v6 ? "[" : "").append(address).append(is_v6 ? "]:" : ":");
+    text += std::to_string(port);
+    return text;
 }
 
 bool is_address(const std::string& host)

@@ -431,13 +431,12 @@ void HttpClient::Exchange::set_options(const Target& target)
     handle_->error.front() = '\0';
     denied_.clear();
     too_long_.clear();
-    const bool is_limited = request_.timeout.count() > 0;
+    const bool has_limit = request_.timeout.count() > 0;
     set_option(easy_, CURLOPT_URL, url_.c_str());
     set_option(easy_, CURLOPT_RESOLVE, resolve_.get());
     set_option(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                static_cast<long>(request_.connect_timeout.count()));
-    set_option(easy_, CURLOPT_TIMEOUT_MS,
-               is_limited ? static_cast<long>(time_left().count()) : 0L);
+    set_option(easy_, CURLOPT_TIMEOUT_MS, has_limit ? static_cast<long>(time_left().count()) : 0L);
     set_option(easy_, CURLOPT_SSL_VERIFYPEER, request_.verify ? 1L : 0L);
     set_option(easy_, CURLOPT_SSL_VERIFYHOST, request_.verify ? 2L : 0L);
     set_option(easy_, CURLOPT_HEADERDATA, this);

@@ -22,10 +22,10 @@ struct HttpClientSettings {
     /// Never connected to, whatever a name resolves to and wherever a redirect leads: by default
     /// the addresses at which machines in a cloud get their own credentials.
     std::vector<std::string> deny{"169.254.0.0/16", "fe80::/10"};
-    std::string proxy;                  ///< "http://proxy:3128"; empty = none
-    std::string proxy_login;            ///< "user:password"
-    std::vector<std::string> no_proxy;  ///< host names (with those below them), addresses, "*"
-    std::string ca_file;                ///< empty: see find_ca_file()
+    std::string proxy;                   ///< "http://proxy:3128"; empty = none
+    std::string proxy_login;             ///< "user:password"
+    std::vector<std::string> no_proxy;   ///< host names (with those below them), addresses, "*"
+    std::string ca_file;                 ///< empty: see find_ca_file()
     std::size_t idle_connections = 128;  ///< that stay open for later requests
     LookupSettings lookups;
 };
@@ -89,7 +89,7 @@ private:
     Networks denied_;
     NameLookups names_;
     CurlLoop loop_;
-    std::vector<std::unique_ptr<Handle>> handles_;         // to be used again: a new one costs more
+    std::vector<std::unique_ptr<Handle>> handles_;        // to be used again: a new one costs more
     std::unordered_map<std::string, TargetPtr> targets_;  // by URL, of those asked for lately
 };
 

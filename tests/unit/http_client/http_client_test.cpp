@@ -427,9 +427,9 @@ TEST_F(HttpClientTest, secrets_do_not_go_to_another_server)
             request.url = server.url();
             co_await client.request(request);
             EXPECT_THAT(server.requests.at(0), HasSubstr("s3cret"));
-            EXPECT_THAT(other.requests.at(0),
-                        AllOf(Not(HasSubstr("s3cret")),
-                              Not(HasSubstr("Cookie")), HasSubstr("X-Mine: 1")));
+            EXPECT_THAT(
+                other.requests.at(0),
+                AllOf(Not(HasSubstr("s3cret")), Not(HasSubstr("Cookie")), HasSubstr("X-Mine: 1")));
             other.stop();
         });
 }
