@@ -55,7 +55,7 @@ const failing = [
 ];
 const missed = [
   { id: 45_204, cron_id: 3, name: 'fx-rates-fixing', scheduled_at: at - 12.3 * hour, state: 'lost', cause: '', fires: 1,
-    reason: 'app1 died while it ran; the outcome is unknown' },
+    reason: 'its node died while it ran; the outcome is unknown' },
   { id: 47_050, cron_id: 4, name: 'invoice-export-us', scheduled_at: at - 27.5 * minute, state: 'skipped', cause: 'no-node', fires: 1,
     reason: 'no-node: no node has zone=us; app2 is draining' },
 ];
@@ -106,7 +106,7 @@ const output = [
   'backup 4.2.0, repository /srv/backup/2026',
   '\x1b[36m02:33:08\x1b[0m opening repository',
   '\x1b[36m02:33:08\x1b[0m \x1b[32mok\x1b[0m      18 snapshots, 412.6 GiB',
-  '\x1b[36m02:33:09\x1b[0m dump orders      \x1b[44m                    \x1b[0m 38.2 GiB in 1 m 41 s',
+  '\x1b[36m02:33:09\x1b[0m dump orders      \x1b[34m████████████████████\x1b[0m 38.2 GiB in 1 m 41 s',
   ...Array.from({ length: 2028 }, (_, n) => `           chunk ${String(n).padStart(4, '0')}  ${((n * 7919) % 90_000) + 10_000} rows`),
   '\x1b[36m02:36:10\x1b[0m \x1b[1;33mwarning\x1b[0m lock file of pid 8812 is 31 h old',
   '\x1b[36m02:36:20\x1b[0m \x1b[1;31merror\x1b[0m   repository lock is held by pid 8812 on db1',
