@@ -277,7 +277,11 @@ struct Overview {
 std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime before)
 {
     // Behind what is planned ahead, and attempts that wait.
-    const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts_of(job));
+    std::int32_t parts = parts_of(job);
+    if (runs_at_every_node(job)) {
+        for (const LogRow& row : store.job_rows_before(job.id, before, 1)) parts = row.run.id.parts;
+    }
+    const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts);
     for (LogRow& row : store.job_rows_before(job.id, before, some)) {
         const RunState state = row.run.state;
         const bool has_failed = has_run(state) && state != RunState::success;

@@ -358,7 +358,7 @@ void RunBook::forget_fire(RunId id)
     waiting_.erase({order.start_at, id});
     line_of(order).waiting[order.fields.job().priority].erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
-    if (found->second.is_queued) queued_.erase(part_of(id));
+    if (found->second.is_queued) queued_.erase(part_of(order.id));
     locks_.forget(order);
     held_bytes_ -= bytes_of(order);
     fires_.erase(found);
