@@ -76,11 +76,12 @@ std::vector<WallTime> choose_fires(Store& store, const ApiContext& context, cons
 {
     const std::optional<Job> job = store.find_job(asked.job);
     if (!job) refuse_unknown_job(std::to_string(asked.job));
-    if (parts_of(*job) > 1) {
-        throw HttpError(http::status::conflict,
-                        fmt::format("job {} has shards, and no backfill runs all parts of a fire; "
-                                    "/run/again/ runs each of them once more",
-                                    asked.job));
+    if (may_have_parts(*job)) {
+        throw HttpError(
+            http::status::conflict,
+            fmt::format("job {} {}, and no backfill runs all parts of a fire; "
+                        "/run/again/ runs each of them once more",
+                        asked.job, runs_at_every_node(*job) ? "runs at every node" : "has shards"));
     }
     if (job->kind == JobKind::daemon) {
         throw HttpError(http::status::conflict,

@@ -234,6 +234,12 @@ private:
                             "jobs without shards",
                             quote_utf8(name), job->shards));
         }
+        if (runs_at_every_node(*job)) {
+            refuse(
+                fmt::format("requires: given {}, whose fires are a run at every node; jobs require "
+                            "jobs whose fires are one run",
+                            quote_utf8(name)));
+        }
     }
 
     /// @param first the name in this job that leads there.
@@ -311,7 +317,7 @@ void check_chain(Store& store, const Job& job, const Job* before, const JobPatch
                                    children.size() == 1 ? "it" : "them"));
         }
     }
-    const bool is_now_cut = patch.has(&Job::spread) && job.spread == Spread::shards;
+    const bool is_now_cut = patch.has(&Job::spread) && may_have_parts(job);
     const bool is_now_chained = patch.has(&Job::run_after) && is_chained(job);
     if (before != nullptr && (is_renamed || is_now_daemon || is_now_cut || is_now_chained)) {
         const std::vector<Job> others =

@@ -286,7 +286,11 @@ Failure newest_failure(Store& store, const Job& job, WallTime before)
 {
     Failure failure;
     // Behind what is planned ahead, and attempts that wait.
-    const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts_of(job));
+    std::int32_t parts = parts_of(job);
+    if (runs_at_every_node(job)) {
+        for (const LogRow& row : store.job_rows_before(job.id, before, 1)) parts = row.run.id.parts;
+    }
+    const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts);
     for (LogRow& row : store.job_rows_before(job.id, before, some)) {
         if (row.run.rehearsal) continue;
         const RunState state = row.run.state;

@@ -200,6 +200,7 @@ void write_log_fields(JsonWriter& json, const LogRow& row, const NamesOfJobs& na
     json.field("attempt", run.id.attempt);
     json.field("part", run.id.part);
     json.field("parts", run.id.parts);
+    json.field("for_node", run.id.node);
     json.field("epoch", run.epoch);
     json.field("requested_by", row.requested_by);
     json.field("rehearsal", run.rehearsal);

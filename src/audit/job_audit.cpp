@@ -126,7 +126,9 @@ void JobAudit::take(const LedgerEntry& row)
         group_->at = row.id.scheduled_at;
         group_->due = next_due_ == row.id.scheduled_at;
         if (group_->due) {
-            group_->expected = parts_of(versions_.all()[version_].job);
+            const Job& job = versions_.all()[version_].job;
+            // Which nodes there were then, only the rows say.
+            group_->expected = runs_at_every_node(job) ? row.id.parts : parts_of(job);
             find_next_due(row.id.scheduled_at);
         }
     }
@@ -503,9 +505,10 @@ void JobAudit::judge_parts(const Group& group)
     const LedgerEntry& row = group.newest();
     const bool is_one_row = row.id.parts == 1 && row.state == RunState::skipped;
     if (versions_.near_change(group.at) || is_one_row) return;
-    if (row.id.parts != group.expected) {
-        add(FindingKind::extra, row,
-            fmt::format("has {} parts, and the fires of its job had {} then", row.id.parts,
+    for (const auto& [number, part] : group.parts) {
+        if (part.standing == 0 || !part.newest || part.newest->id.parts == group.expected) continue;
+        add(FindingKind::extra, *part.newest,
+            fmt::format("has {} parts, and the fires of its job had {} then", part.newest->id.parts,
                         group.expected));
         return;
     }

@@ -27,7 +27,8 @@ namespace peercron {
 /// could start. The row of a gap accounts for all fires up to its end.
 ///
 /// Of a job whose fires have several parts each of them is judged like a fire, and none may be
-/// missing: as many as the version says by which it was due. A fire that does not run is one row.
+/// missing: as many as the version says by which it was due, or, where that means every node, as
+/// the rows say, which all came in one step. A fire that does not run is one row.
 ///
 /// Not judged, but counted: what is before the first known version; missing and extra fires near
 /// a change; a fire that was decided to be skipped before a change took it back; missing fires of a

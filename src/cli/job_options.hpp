@@ -93,8 +93,8 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "Labels that a node must have to run it, separated by commas: zone=eu,!spare; host=db1 is a "
      "machine; '' is any node"},
     {"spread", "--spread", "SPREAD", "Where",
-     "Which of these nodes: the least loaded, the same one as long as it is there, or several runs "
-     "of each fire, each on the least loaded"},
+     "Which of these nodes: the least loaded, the same one as long as it is there, several runs "
+     "of each fire, each on the least loaded, or every one of them"},
     {"shards", "--shards", "NUMBER", "Where",
      "With --spread shards: how many runs a fire is; PEERCRON_SHARD says which it is, from 0"},
     {"priority", "--priority", "NUMBER", "Where",

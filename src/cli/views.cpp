@@ -395,6 +395,7 @@ std::string run_text(const json::value& value, const Screen& screen)
          {"node", {run.text("run_server")}},
          {"dispatcher", {run.text("dispatch_server")}},
          {"part", {parts > 1 ? fmt::format("{} of {}", run.number_or("part", 0), parts) : ""}},
+         {"belongs to", {run.text("for_node")}},
          {"attempt", {attempt > 1 ? std::to_string(attempt) : ""}},
          {"epoch", {run.number_text("epoch")}}},
         screen);

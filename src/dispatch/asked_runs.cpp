@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -48,11 +49,12 @@ Result<RunId> AskedRuns::run_now(JobId id, std::string requested_by, Moment now)
         life_.write_newest_end(id);
     }
     const RunId run = book_.free_id(id, std::max(now.wall, planned->job.effective_from + 1ms));
-    for (RunId part = run; part.part < run.parts; ++part.part) {
+    const std::vector<RunId> parts = book_.cut(run, planned->job, now);
+    for (const RunId& part : parts) {
         life_.place_new(book_.runs.open(book_.writer.write(part, planned, now.wall)), requested_by,
                         now);
     }
-    return run;
+    return parts.front();
 }
 
 Result<RunId> AskedRuns::retry_now(const LogRow& newest, std::string requested_by, Moment now)
@@ -99,20 +101,21 @@ Result<RunId> AskedRuns::run_again(const RunId& fire, const std::optional<LogRow
         return Error{fmt::format("{} has not ended", to_string(newest->run.id))};
     }
     if (book_.waiting.of_part(fire)) return Error{to_string(fire) + " waits to be tried again"};
+    const RunId id =
+        newest ? next_attempt(newest->run.id) : RunId{fire.job, fire.scheduled_at, 1, fire.part};
     std::int64_t under_way = 0;
     for (const RunId& open : book_.runs.of_job(fire.job)) {
-        if (open.part != fire.part) continue;
-        if (is_same_fire(open, fire)) {
+        const bool is_of_part = open.part == id.part;
+        if (is_of_part && is_same_fire(open, id)) {
             return Error{fmt::format("{} has not ended", to_string(open))};
         }
-        if (book_.runs.at(open).order.start_at <= now.wall) ++under_way;
+        const bool is_counted = id.node.empty() ? is_of_part : open.node == id.node;
+        if (is_counted && book_.runs.at(open).order.start_at <= now.wall) ++under_way;
     }
     const Concurrency concurrency = concurrency_of(planned->job);
     if (concurrency.limit > 0 && under_way >= concurrency.limit) {
         return Error{fmt::format("job {} is at its limit of runs at a time", fire.job)};
     }
-    const RunId id =
-        newest ? next_attempt(newest->run.id) : RunId{fire.job, fire.scheduled_at, 1, fire.part};
     if (book_.ended_lately.contains(id)) return Error{to_string(id) + " has ended just now"};
     life_.place_new(book_.runs.open(book_.writer.write(id, planned, now.wall)),
                     std::move(requested_by), now);

@@ -57,8 +57,9 @@ BackfillReader::Found BackfillReader::read(Store& store, WallTime now)
     for (const BackfillWork& work : store.backfills().work(most)) {
         const Backfill& backfill = work.backfill;
         const std::optional<Job> job = store.find_job(backfill.job);
-        if (!job || parts_of(*job) > 1) {
-            const std::string why = job ? "its job has shards now" : "its job was deleted";
+        if (!job || may_have_parts(*job)) {
+            const std::string why =
+                job ? "the fires of its job have parts now" : "its job was deleted";
             store.backfills().end(backfill.id, BackfillState::stopped, why, now);
             continue;
         }

@@ -57,7 +57,7 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
     if (found == nullptr) return;
     const PlannedJob& planned = *found;
     const Job& job = planned.job;
-    const RunId id{due.child, due.at, 1, 0, parts_of(job)};
+    const RunId id{due.child, due.at};
     const bool may_fire = is_asked_for(id) ? planned.enabled() : planned.may_fire_at(due.at);
     // By a clock that was ahead: the fire is still to come.
     if (book_.is_early(id, now)) return;
@@ -104,7 +104,7 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
                    now);
         return;
     }
-    for (RunId part = id; part.part < id.parts; ++part.part) {
+    for (const RunId& part : book_.cut(id, job, now)) {
         const auto run = book_.runs.open(book_.writer.write(part, &planned, now.wall));
         run->second.retry_at = since;
         book_.writer.set_times(run->second.order, now.wall, since);
@@ -114,7 +114,6 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
 
 void ChainedFires::skip_child(const Chains::Due& due, PlannedRun row, Reason why, Moment now)
 {
-    row.id.parts = 1;  // it is one row
     const RunId id = row.id;
     FireEnd end{id, RunState::skipped, why.cause, {}, now.wall};
     // Its parents' missed fires are one row, and so are its own.

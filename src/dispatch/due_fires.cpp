@@ -28,6 +28,7 @@ WallTime DueFires::plan(WallTime horizon, Moment now)
     const auto on_fire = [&](const PlannedJob& job, WallTime due) {
         return plan_fire(job, job.job, due, now);
     };
+    book_.planner.expect_nodes(book_.nodes.all().size());
     const WallTime through = book_.planner.take(horizon, most_fires, on_fire);
     if (through >= horizon) held_from_.reset();
     return through;
@@ -38,13 +39,10 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
                                   WallTime scheduled_at, Moment now)
 {
     const Job& job = planned.job;
-    // What has begun stays cut as it was; otherwise the version says by which it is due.
-    const RunId any{job.id, scheduled_at};
-    const std::int32_t parts = book_.parts_of_open(any).value_or(parts_of(version));
-    const RunId id{job.id, scheduled_at, 1, 0, parts};
-    if (book_.has_row(id)) {
+    const RunId fire{job.id, scheduled_at};
+    if (book_.has_row(fire)) {
         book_.paused.forget(job.id);
-        plan_parts_again(planned, version, id, now);
+        plan_parts_again(planned, version, fire, now);
         return Planner::Next::plan;
     }
     book_.quotas.follow(job);
@@ -54,7 +52,7 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
     }
 
     const Pause* const pause = book_.paused.find(job, scheduled_at);
-    const bool has_own_row = book_.taken_back.contains(id) || book_.chains.has_children(job.id);
+    const bool has_own_row = book_.taken_back.contains(fire) || book_.chains.has_children(job.id);
     auto excluded =
         pause == nullptr ? book_.jobs.why_excluded(version, scheduled_at) : std::nullopt;
     if ((pause != nullptr || excluded) && !has_own_row) {
@@ -63,18 +61,18 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
         } else {
             book_.paused.add_excluded(*std::move(excluded), job.id, scheduled_at);
         }
-        book_.ended_lately.add(id);
+        book_.ended_lately.add(fire);
         return Planner::Next::plan;
     }
     book_.paused.forget(job.id);
-    if (excluded && !book_.taken_back.contains(id)) {
+    if (excluded && !book_.taken_back.contains(fire)) {
         const Gap alone{job.id, scheduled_at, scheduled_at, {}, 1};
-        skip(any, alone, {Cause::calendar, *std::move(excluded)}, now);
-        book_.ended_lately.add(any);
+        skip(fire, alone, {Cause::calendar, *std::move(excluded)}, now);
+        book_.ended_lately.add(fire);
         return Planner::Next::plan;
     }
 
-    for (RunId part = id; part.part < id.parts; ++part.part) {
+    for (const RunId& part : book_.cut(fire, version, now)) {
         if (part.part == 0 || !book_.has_row(part)) plan_part(planned, version, part, now);
     }
     return Planner::Next::plan;
@@ -102,8 +100,9 @@ void DueFires::plan_part(const PlannedJob& planned, const Job& version, const Ru
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
         book_.unplaced.insert(id);
-        // Of how many it is its row has to say before any of the others starts.
-        const bool is_cut_again = taken_back.key().parts != id.parts;
+        // Of how many it is, and of which node, its row has to say before any of the others starts.
+        const RunId& before = taken_back.key();
+        const bool is_cut_again = before.parts != id.parts || before.node != id.node;
         if (is_cut_again) book_.draft.move(id, {}, now.wall, run->second.retry_at);
         return;
     }

@@ -81,15 +81,24 @@ bool JobVersions::is_up_to_date(const TrackedRun& run) const
     return has_work_of(run.order, *planned) && (!planned->is_daemon() || is_still_due(run));
 }
 
-bool JobVersions::is_cut_otherwise(const TrackedRun& run) const
+bool JobVersions::is_of_newest(const TrackedRun& run) const
 {
     const RunId& id = run.order.id;
     const PlannedJob* const planned = jobs_.find(id.job);
     if (planned == nullptr || planned->is_chained() || planned->is_daemon()) return false;
     const bool is_of_schedule =
         id.attempt == 1 && !is_asked_for(id) && !is_of_person(run.requested_by);
-    return is_of_schedule && id.scheduled_at > planned->job.effective_from &&
-           id.parts != parts_of(planned->job);
+    return is_of_schedule && id.scheduled_at > planned->job.effective_from;
+}
+
+bool JobVersions::is_cut_otherwise(const TrackedRun& run) const
+{
+    if (!is_of_newest(run)) return false;
+    const RunId& id = run.order.id;
+    const Job& job = jobs_.find(id.job)->job;
+    const bool has_nodes = runs_at_every_node(job);
+    if (has_nodes || !id.node.empty()) return has_nodes == id.node.empty();
+    return id.parts != parts_of(job);
 }
 
 Reason JobVersions::why_taken_back(JobId job) const

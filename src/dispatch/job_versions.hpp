@@ -34,8 +34,10 @@ public:
     bool is_still_due(const WaitingRun& retry) const;
     /// Whether it would be ordered like that again.
     bool is_up_to_date(const TrackedRun& run) const;
-    /// Whether the job makes more or fewer parts of its fire than it did when that was planned.
-    /// What was due before a change stays as it is.
+    /// Whether its fire is due by the schedule as the job is now, and is not being tried again.
+    bool is_of_newest(const TrackedRun& run) const;
+    /// Whether the job makes more or fewer parts of such a fire than it did when that was planned,
+    /// or parts that belong to nodes, or do not. What was due before a change stays as it is.
     bool is_cut_otherwise(const TrackedRun& run) const;
     /// Why runs of the job are taken back.
     Reason why_taken_back(JobId job) const;

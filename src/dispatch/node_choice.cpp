@@ -49,12 +49,10 @@ std::optional<NodeName> NodeChoice::choose(const RunOrder& order, SteadyTime now
     const Node* best = nullptr;
     std::uint64_t best_rank = 0;
     for (const Node* node : fitting(run_on_of(order))) {
-        const NodeState& state = node->second;
-        if (!nodes_.is_available(state, now) || !knows_all(state, needs)) continue;
-        if (!has_slots(state, order)) continue;
+        if (!can_take(*node, order, needs, now)) continue;
         const std::uint64_t rank = is_sticky ? sticky_rank(order.id.job, node->first) : 0;
         const bool is_better = best == nullptr || rank > best_rank ||
-                               (!is_sticky && is_less_loaded(state, best->second));
+                               (!is_sticky && is_less_loaded(node->second, best->second));
         if (!is_better) continue;
         best = node;
         best_rank = rank;
@@ -63,10 +61,31 @@ std::optional<NodeName> NodeChoice::choose(const RunOrder& order, SteadyTime now
     return best->first;
 }
 
+std::vector<NodeName> NodeChoice::all_for(const RunOrder& order, SteadyTime now) const
+{
+    const std::vector<std::string> needs = needs_of(order);
+    std::vector<NodeName> nodes;
+    for (const Node* node : fitting(run_on_of(order))) {
+        if (can_take(*node, order, needs, now)) nodes.push_back(node->first);
+    }
+    return nodes;
+}
+
+bool NodeChoice::can_take(const Node& node, const RunOrder& order,
+                          const std::vector<std::string>& needs, SteadyTime now) const
+{
+    const auto& [name, state] = node;
+    const bool may_be_its = order.id.node.empty() || order.id.node == name;
+    return may_be_its && nodes_.is_available(state, now) && knows_all(state, needs) &&
+           has_slots(state, order);
+}
+
 std::string NodeChoice::why_not(const NodeName& node, const RunOrder& order) const
 {
     const NodeState& state = nodes_.at(node);
     const std::vector<std::string> needs = needs_of(order);
+    const bool may_be_its = order.id.node.empty() || order.id.node == node;
+    if (!may_be_its) return fmt::format("is not its node {}", order.id.node);
     if (!knows_all(state, needs)) {
         return fmt::format("is of a version that does not know {}", fmt::join(needs, ", "));
     }
@@ -88,6 +107,9 @@ bool NodeChoice::may_run(const NodeName& node, const Job& job) const
 
 std::string NodeChoice::why_none(const RunOrder& order) const
 {
+    if (!order.id.node.empty()) {
+        return fmt::format("its node {} could not take it", order.id.node);
+    }
     const std::vector<std::string>& run_on = run_on_of(order);
     const auto fits = [&run_on](std::string_view others) {
         return run_on.empty() ? std::string(others)

@@ -20,7 +20,8 @@ namespace peercron {
 ///  - it can be given runs (NodeTable::is_available()).
 /// Of these the job's spread says which: the one with the fewest slots taken by open runs, for the
 /// slots that it has (of equal ones that which has waited longest); or of a sticky job always the
-/// one with the greatest sticky_rank().
+/// one with the greatest sticky_rank(). A part that belongs to a node (RunId::node) goes to that
+/// one alone.
 ///
 /// Pure; one thread.
 class NodeChoice {
@@ -28,6 +29,8 @@ public:
     NodeChoice(const NodeTable& nodes, const JobTable& jobs) : nodes_(nodes), jobs_(jobs) {}
 
     std::optional<NodeName> choose(const RunOrder& order, SteadyTime now) const;
+    /// All that choose() may name, in the order of their names.
+    std::vector<NodeName> all_for(const RunOrder& order, SteadyTime now) const;
 
     /// Whether a node that can be given runs could take it.
     bool suits(const NodeName& node, const RunOrder& order) const
@@ -47,6 +50,9 @@ private:
     using Node = std::map<NodeName, NodeState>::value_type;
 
     const std::vector<const Node*>& fitting(const std::vector<std::string>& run_on) const;
+    /// One of the nodes that fit.
+    bool can_take(const Node& node, const RunOrder& order, const std::vector<std::string>& needs,
+                  SteadyTime now) const;
     const std::vector<std::string>& run_on_of(const RunOrder& order) const;
 
     const NodeTable& nodes_;

@@ -137,7 +137,8 @@ bool OpenRuns::is_behind_another(const RunId& id) const
     const WallTime start = runs_.at(id).order.start_at;
     for (const RunId& other : of_job(id.job)) {
         if (!(other < id)) break;
-        if (other.part != id.part) continue;
+        const bool is_its = id.node.empty() ? other.part == id.part : other.node == id.node;
+        if (!is_its) continue;
         const TrackedRun& earlier = runs_.at(other);
         // With jitter it may be due later.
         const bool starts_later = earlier.retry_at && *earlier.retry_at > start;

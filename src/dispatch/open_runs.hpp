@@ -47,6 +47,7 @@ public:
     std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
     std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
     Requirement requirement = Requirement::none;
+    bool has_left_node = false;  ///< its row says yet that a node has it
     /// Nobody has said which locks its node gave it: it may hold any.
     bool may_hold_any_lock = false;
 
@@ -116,8 +117,9 @@ public:
     std::vector<Holder> runs_of(JobId job, std::int32_t part) const;
     /// One of each node that has runs with one of these locks, or with any for all that is known.
     std::vector<Holder> holders_of(const std::set<std::string>& locks) const;
-    /// Whether an earlier run of the same part of the job's fires than this one, that does not
-    /// start later, and does not wait for what the job requires, is at no node yet.
+    /// Whether an earlier run of the same part of the job's fires than this one (of the same node,
+    /// where parts belong to nodes), that does not start later, and does not wait for what the job
+    /// requires, is at no node yet.
     bool is_behind_another(const RunId& id) const;
 
 private:

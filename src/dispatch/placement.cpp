@@ -67,7 +67,7 @@ std::vector<OpenRuns::Holder> Placement::homes_of(const RunOrder& order) const
     std::set<std::string> names;
     for (OrderedLock& lock : locks_of(order)) names.insert(std::move(lock.claim.name));
     std::vector<OpenRuns::Holder> homes = runs_.holders_of(names);
-    if (order.concurrency.limit > 0) {
+    if (order.concurrency.limit > 0 && order.id.node.empty()) {
         for (OpenRuns::Holder& holder : runs_.runs_of(order.id.job, order.id.part)) {
             const bool is_new =
                 std::ranges::find(homes, holder.node, &OpenRuns::Holder::node) == homes.end();
@@ -134,6 +134,11 @@ Placement::Decision Placement::wait_or_skip(const TrackedRun& run, Reason why, M
 void Placement::note_orphan(const TrackedRun& run, SteadyTime until)
 {
     std::vector<Shared> shared = shared_by(run.order);
+    // Of a job's fires some may have parts that belong to nodes, and others not.
+    const RunId& id = run.order.id;
+    const bool is_limited_job = run.order.concurrency.limit > 0;
+    if (is_limited_job && id.node.empty()) shared.emplace_back(NodeOfJob(id.job, run.node()));
+    if (is_limited_job && !id.node.empty()) shared.emplace_back(PartOfJob(id.job, 0));
     if (run.may_hold_any_lock) shared.emplace_back(any_lock);
     note(shared, Orphans{run.node(), until});
 }
@@ -146,7 +151,10 @@ void Placement::note_unknown_orphan(const TrackedRun& run)
 std::vector<Placement::Shared> Placement::shared_by(const RunOrder& order)
 {
     std::vector<Shared> shared;
-    if (order.concurrency.limit > 0) shared.emplace_back(PartOfJob(order.id.job, order.id.part));
+    const RunId& id = order.id;
+    const bool is_limited_job = order.concurrency.limit > 0;
+    if (is_limited_job && id.node.empty()) shared.emplace_back(PartOfJob(id.job, id.part));
+    if (is_limited_job && !id.node.empty()) shared.emplace_back(NodeOfJob(id.job, id.node));
     for (OrderedLock& lock : locks_of(order)) shared.emplace_back(std::move(lock.claim.name));
     return shared;
 }

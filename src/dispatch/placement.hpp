@@ -30,10 +30,11 @@ inline constexpr std::chrono::seconds orphan_time{2};
 /// A job with such a limit has all its open runs at one node, its home, which counts them; so its
 /// run goes there, or, when none is open, where NodeChoice says. Where its fires have several
 /// parts, each of them has a home of its own: shard 3 of a fire waits for shard 3 of the one
-/// before. The same goes for the runs of all jobs of one group of locks (LockTable), where they may
-/// run at one node. While orphans of the job, or holders of its locks, may be alive, commands of a
-/// node that has died, it goes nowhere. Decides, and changes nothing else than what it knows of
-/// orphans. Pure; no clock of its own. One thread.
+/// before; and parts that belong to nodes have these for their homes, whatever is open there, so
+/// that the limit holds at each node. The same goes for the runs of all jobs of one group of locks
+/// (LockTable), where they may run at one node. While orphans of the job, or holders of its locks,
+/// may be alive, commands of a node that has died, it goes nowhere. Decides, and changes nothing
+/// else than what it knows of orphans. Pure; no clock of its own. One thread.
 class Placement {
 public:
     Placement(const DispatchSettings& settings, const NodeTable& nodes, const NodeChoice& choice,
@@ -71,9 +72,10 @@ private:
         SteadyTime until{};
     };
 
-    /// What the runs share that have to be at one node.
+    /// What the runs share that have to be at one node: of a job with a limit, or a lock.
     using PartOfJob = std::pair<JobId, std::int32_t>;
-    using Shared = std::variant<PartOfJob, std::string>;  // of a job with a limit, or a lock
+    using NodeOfJob = std::pair<JobId, NodeName>;
+    using Shared = std::variant<PartOfJob, NodeOfJob, std::string>;
 
     static std::vector<Shared> shared_by(const RunOrder& order);
     void note(std::span<const Shared> all, const Orphans& orphans);

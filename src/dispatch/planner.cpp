@@ -33,7 +33,9 @@ WallTime Planner::take(WallTime until, std::size_t most,
         const Entry entry = heap_.front();
         pop();
         const PlannedJob& job = *jobs_.find(entry.job);
-        most -= std::min(most, static_cast<std::size_t>(parts_of(job.job)));
+        const std::size_t parts =
+            runs_at_every_node(job.job) ? nodes_ : static_cast<std::size_t>(parts_of(job.job));
+        most -= std::min(most, parts);
         if (on_fire(job, entry.due) == Next::park) continue;
         push(job, entry.due, entry.generation);
     }

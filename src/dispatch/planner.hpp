@@ -3,6 +3,7 @@
 #include "dispatch/gap_list.hpp"
 #include "dispatch/job_table.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,9 @@ public:
 
     /// The next fire's time; nullopt when no job will ever fire.
     std::optional<WallTime> next_due();
+
+    /// So many parts a fire may have of a job that runs at every node.
+    void expect_nodes(std::size_t count) { nodes_ = std::max<std::size_t>(count, 1); }
 
     /// What to do with a job after one of its fires was handed out.
     enum class Next : std::uint8_t {
@@ -79,6 +83,7 @@ private:
     std::vector<Entry> heap_;
     std::unordered_map<JobId, std::uint32_t> generations_;
     std::uint32_t last_generation_ = 0;
+    std::size_t nodes_ = 1;
 };
 
 }  // namespace peercron

@@ -2,6 +2,7 @@
 
 #include "model/run_request.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -156,7 +157,11 @@ void RunLife::place_waiting(Moment now)
         const bool is_told = !state.node().empty() || is_delayed(state, now) ||
                              state.requirement == Requirement::waits ||
                              state.requirement == Requirement::met;
-        if (!is_told) continue;
+        // Of a part that waits for its node nobody is to think that it is there: with the node it
+        // would count as lost.
+        const bool has_left = state.has_left_node && !placed->first.node.empty();
+        if (!is_told && !has_left) continue;
+        state.has_left_node = false;
         if (state.requirement == Requirement::met) state.requirement = Requirement::noted;
         // Not `id`, which may say how the fire was cut before.
         book_.draft.move(placed->first, state.node(), now.wall, state.retry_at, why_waits(state));
@@ -275,6 +280,7 @@ void RunLife::release(Place run)
 void RunLife::put_back(Place run)
 {
     book_.doubts.settle(run->first);
+    if (!run->second.node().empty()) run->second.has_left_node = true;
     book_.runs.unassign(run);
     run->second.may_hold_any_lock = false;
     if (const PlannedJob* planned = book_.jobs.find(run->first.job)) {
@@ -297,20 +303,31 @@ void RunLife::drop(Place run)
     book_.taken_back.emplace(state.order.id, std::move(state));
 }
 
-void RunLife::take_back_cut(JobId job)
+/// Also because a node to which a part belongs does not fit its job any more.
+bool RunLife::is_to_cut_again(const RunId& part) const
+{
+    if (book_.versions.is_cut_otherwise(book_.runs.at(part))) return true;
+    return book_.nodes.all().contains(part.node) &&
+           !book_.choice.may_run(part.node, book_.jobs.find(part.job)->job);
+}
+
+void RunLife::take_back_cut(JobId job, WallTime from)
 {
     std::map<WallTime, std::vector<RunId>> fires;
     std::set<WallTime> begun;
     for (const RunId& id : book_.runs.of_job(job)) {
         const TrackedRun& run = book_.runs.at(id);
         const bool is_here = run.phase == RunPhase::placed && run.node().empty();
-        if (!book_.versions.is_cut_otherwise(run)) continue;
+        if (id.scheduled_at <= from || !book_.versions.is_of_newest(run)) continue;
         if (is_here) fires[id.scheduled_at].push_back(id);
         if (!is_here) begun.insert(id.scheduled_at);
     }
     for (const auto& [at, parts] : fires) {
         const bool is_whole = std::ssize(parts) == parts.front().parts;
         if (!is_whole || begun.contains(at)) continue;
+        if (std::ranges::none_of(parts, [this](const RunId& id) { return is_to_cut_again(id); })) {
+            continue;
+        }
         for (const RunId& id : parts) drop(book_.runs.find(id));
     }
 }

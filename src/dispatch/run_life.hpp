@@ -46,9 +46,10 @@ public:
     /// It has not started at its node and will not: another one gets it, as its job is now. When
     /// the job does not fire then any more, it ends as revoked.
     void release(Place run);
-    /// The job makes more or fewer parts of its fires than before: of those that are due later and
-    /// of which no part is at a node, or was, all are taken back, to be planned again.
-    void take_back_cut(JobId job);
+    /// The job may make other parts of its fires than before: of those that are due after `from`,
+    /// from where they are planned again, and of which no part is at a node, or was, all are taken
+    /// back.
+    void take_back_cut(JobId job, WallTime from);
     /// Those of which no fire was planned again end as revoked.
     void end_taken_back(Moment now);
 
@@ -73,6 +74,7 @@ public:
     void unpark(JobId job);
 
 private:
+    bool is_to_cut_again(const RunId& part) const;
     bool is_delayed(const TrackedRun& run, Moment now) const;
     bool is_to_ask(const TrackedRun& run) const;
     Reason why_waits(const TrackedRun& run) const;

@@ -63,12 +63,32 @@ bool TermBook::has_row(const RunId& fire) const
            paused.was_skipped_before(fire.job, fire.scheduled_at);
 }
 
-std::optional<std::int32_t> TermBook::parts_of_open(const RunId& fire) const
+std::vector<RunId> TermBook::cut(const RunId& fire, const Job& version, Moment now) const
 {
+    RunId part{fire.job, fire.scheduled_at};
+    part.parts = parts_of(version);
+    std::vector<NodeName> left;
+    if (runs_at_every_node(version)) {
+        RunOrder order = writer.write(part, jobs.find(fire.job), now.wall);
+        order.id.parts = 2;  // which a node has to know, also if it is the only one
+        left = choice.all_for(order, now.steady);
+        part.parts = std::max(static_cast<std::int32_t>(left.size()), 1);
+    }
+    // What has begun stays cut as it was.
     const std::set<RunId>& attempts = runs.of_job(fire.job);
-    const auto run = attempts.lower_bound(before_all_of_fire(fire));
-    const bool is_its = run != attempts.end() && is_same_fire(*run, fire);
-    return is_its ? std::optional(run->parts) : std::nullopt;
+    auto run = attempts.lower_bound(before_all_of_fire(fire));
+    for (; run != attempts.end() && is_same_fire(*run, fire); ++run) {
+        part.parts = run->parts;
+        std::erase(left, run->node);
+    }
+    std::vector<RunId> parts;
+    auto node = left.begin();
+    for (; part.part < part.parts; ++part.part) {
+        const bool has_node = node != left.end() && !runs.contains(part);
+        part.node = has_node ? *node++ : NodeName();
+        parts.push_back(part);
+    }
+    return parts;
 }
 
 bool TermBook::has_runs_left(const Job& job) const
@@ -94,9 +114,7 @@ bool TermBook::is_held(const TrackedRun& run) const
 
 RunId TermBook::free_id(JobId job, WallTime at) const
 {
-    const PlannedJob* const planned = jobs.find(job);
-    const std::int32_t parts = planned == nullptr ? 1 : parts_of(planned->job);
-    RunId run{job, std::max(at, daemons.earliest(job)), 1, 0, parts};
+    RunId run{job, std::max(at, daemons.earliest(job))};
     const auto taken = [this](const RunId& candidate) {
         return candidate.scheduled_at.time_since_epoch() % 1s == 0ms || runs.contains(candidate) ||
                ended_lately.contains(candidate);

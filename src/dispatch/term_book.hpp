@@ -77,8 +77,10 @@ struct TermBook {
 
     /// Whether the fire has a row, of its own, or one that it shares with others.
     bool has_row(const RunId& fire) const;
-    /// Into how many parts the fire is cut of which runs are open; nullopt: none is.
-    std::optional<std::int32_t> parts_of_open(const RunId& fire) const;
+    /// The parts of a fire that this version makes, and that is planned now, in their order, at
+    /// least one: as many as the job says; or one for each node that can run it, and that one goes
+    /// anywhere where there is none. A fire of which runs are open stays cut as it was.
+    std::vector<RunId> cut(const RunId& fire, const Job& version, Moment now) const;
     /// Whether there may be a further fire of the job (Job::run_limit).
     bool has_runs_left(const Job& job) const;
     /// Whether an attempt of the fire is open or waits. One that was given up does not count: its
@@ -87,8 +89,8 @@ struct TermBook {
     /// Whether its node holds it, as far as is known. What the node does not know it cannot give
     /// back: whether it was started there before is for the store to say.
     bool is_held(const TrackedRun& run) const;
-    /// The identity of a run of the job (its first part) that no schedule asks for, at that moment
-    /// or as soon after it as none has it. Never a whole second: that is where schedules fire.
+    /// The identity of a run of the job that no schedule asks for, at that moment or as soon after
+    /// it as none has it. Never a whole second: that is where schedules fire.
     RunId free_id(JobId job, WallTime at) const;
 
     /// Whether something may follow from that end: now, …

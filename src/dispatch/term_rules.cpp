@@ -324,7 +324,9 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
             if (book_.runs.at(run).phase == RunPhase::placed) placed.push_back(run);
         }
         for (const RunId& run : placed) life_.release(book_.runs.find(run));
-        life_.take_back_cut(id);
+        const PlannedJob* job = book_.jobs.find(id);
+        const WallTime from = job != nullptr ? plans_from(*job, now.wall) : now.wall;
+        life_.take_back_cut(id, from);
         for (const RunId& run : book_.runs.of_job(id)) {
             TrackedRun& state = book_.runs.at(run);
             if (!book_.versions.is_still_due(state)) state.unwanted = true;
@@ -336,10 +338,9 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
         }
         book_.daemons.follow(id);
         book_.chains.follow(id);
-        const PlannedJob* job = book_.jobs.find(id);
         book_.quotas.unpark(id);
         if (job == nullptr || job->job.run_limit == 0) book_.quotas.forget(id);
-        book_.planner.reset(id, job != nullptr ? plans_from(*job, now.wall) : now.wall);
+        book_.planner.reset(id, from);
         if (job != nullptr && !job->error.empty()) {
             spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
         }

@@ -50,7 +50,7 @@ std::optional<WaitingRun> WaitingRuns::take(const RunId& id)
     if (!found) return std::nullopt;
     const Wait& wait = found.mapped();
     by_time_.erase({wait.retry_at, id});
-    WaitingRun run{id, wait.retry_at, wait.failed_at, {}};
+    WaitingRun run{found.key(), wait.retry_at, wait.failed_at, {}};
     if (auto asked = requested_by_.extract(id)) run.requested_by = std::move(asked.mapped());
     return run;
 }

@@ -15,7 +15,7 @@
 namespace peercron {
 
 /// Retries that wait for their time. They have rows, and are at no node: nothing is known of their
-/// work, they have no slot and count for no limit. One takes some 160 bytes, since a million may
+/// work, they have no slot and count for no limit. One takes some 230 bytes, since a million may
 /// wait. Plain memory; one thread.
 class WaitingRuns {
 public:

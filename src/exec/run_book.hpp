@@ -86,10 +86,11 @@ inline bool is_request(const RunOrder& order)
 ///  4. A fire that has not started by `start_by`, or that this node comes to only after
 ///     `wake_limit`, ends as skipped, and its reason says why.
 ///  5. A fire that finds its job at its limit of runs here (Concurrency, which counts each part of
-///     fires with several by itself) ends as skipped; or waits as long as it takes, one per part;
-///     or has the oldest run killed and starts when that has ended, and while it waits for that,
-///     the next fire replaces it. A fire for which a lock is not free (HeldLocks) ends as skipped,
-///     or waits, by the same policy; runs of other jobs are never killed for it.
+///     fires with several by itself, unless they belong to nodes) ends as skipped; or waits as long
+///     as it takes, one per part; or has the oldest run killed and starts when that has ended, and
+///     while it waits for that, the next fire replaces it. A fire for which a lock is not free
+///     (HeldLocks) ends as skipped, or waits, by the same policy; runs of other jobs are never
+///     killed for it.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit or with locks
 ///     (`fenced`) and gives up its fires of them: other nodes may have them by now, and the message
 ///     about that may still be on its way, whatever else is heard first.
@@ -208,7 +209,8 @@ private:
     using Running = std::unordered_map<RunId, Run>;
     /// What a limit of runs at a time counts: the fires of most jobs have one part.
     using PartOfJob = std::pair<JobId, std::int32_t>;
-    static PartOfJob part_of(const RunId& id) { return {id.job, id.part}; }
+    /// Parts that belong to nodes are all of this one, whatever their numbers are.
+    static PartOfJob part_of(const RunId& id) { return {id.job, id.node.empty() ? id.part : 0}; }
     using ByTime = std::set<std::pair<WallTime, RunId>>;
     /// Fires that wait for slots of the same sort, and the runs that have some.
     struct Line {

@@ -158,6 +158,7 @@ inline bool has_schedule(const Job& job)
 }
 
 /// How many runs a fire of the job is: its parts, each with a row of its own (RunId::part).
+/// Of one with Spread::every that is known only when a fire is planned: see runs_at_every_node().
 inline std::int32_t parts_of(const Job& job)
 {
     // Somebody may have written something else into the database by hand.
@@ -165,6 +166,19 @@ inline std::int32_t parts_of(const Job& job)
     return has_several
                ? static_cast<std::int32_t>(std::clamp<std::int64_t>(job.shards, 1, most_shards))
                : 1;
+}
+
+/// Whether a fire of the job has a part for each node that can run it when it is planned. Runs with
+/// locks have to be at one node.
+inline bool runs_at_every_node(const Job& job)
+{
+    return job.spread == Spread::every && job.kind != JobKind::daemon && job.locks.empty();
+}
+
+/// Whether its fires may be several runs.
+inline bool may_have_parts(const Job& job)
+{
+    return parts_of(job) > 1 || runs_at_every_node(job);
 }
 
 /// How long a run may take; 0 = as long as it likes. A request without a limit of its own has one.

@@ -282,7 +282,7 @@ inline constexpr std::array<JobField, 70> job_fields{{
     {"spread", &Job::spread, kind::Choice{PolicyNames<Spread>::names},
      "which of these nodes gets a run: `one` is the least loaded, `sticky` the same one each time, "
      "as long as it is there; `shards` makes several runs of each fire, and each goes to the least "
-     "loaded"},
+     "loaded; `every` is a run at each of these nodes"},
     {.name = "shards",
      .member = &Job::shards,
      .kind = kind::Number{1, most_shards},

@@ -85,15 +85,32 @@ std::optional<JobProblem> find_unknown_placeholder(const Job& job)
     return std::nullopt;
 }
 
-/// `spread` and `shards` say the same.
-std::optional<JobProblem> find_problem_of_shards(const Job& job, const JobPatch& patch)
+/// Whether its fires are several runs, as far as `spread` says.
+bool is_cut(const Job& job)
 {
-    const bool is_cut = job.spread == Spread::shards;
-    if (is_cut && job.kind == JobKind::daemon) {
-        return problem(field_of(&Job::spread),
-                       "given \"shards\" for a job of kind daemon, which runs once at a time");
+    return job.spread == Spread::shards || job.spread == Spread::every;
+}
+
+/// `spread` and `shards` say the same.
+std::optional<JobProblem> find_problem_of_parts(const Job& job, const JobPatch& patch)
+{
+    if (is_cut(job) && job.kind == JobKind::daemon) {
+        return problem(
+            field_of(&Job::spread),
+            fmt::format("given \"{}\" for a job of kind daemon, which runs once at a time",
+                        policy_name(job.spread)));
     }
-    if (is_cut && job.shards < 2) {
+    if (job.spread == Spread::every && !job.locks.empty()) {
+        const bool is_given = patch.has(&Job::locks);
+        return problem(is_given ? field_of(&Job::locks) : field_of(&Job::spread),
+                       is_given
+                           ? "given for a job with spread \"every\"; runs with locks are at one "
+                             "node; give spread as \"one\", too"
+                           : "given \"every\", but the job has locks, which keep its runs at "
+                             "one node; give locks as \"\", too");
+    }
+    const bool has_shards = job.spread == Spread::shards;
+    if (has_shards && job.shards < 2) {
         return problem(field_of(&Job::shards),
                        fmt::format("{}; with spread \"shards\" it is how many runs a fire is, 2 to "
                                    "{}",
@@ -101,7 +118,7 @@ std::optional<JobProblem> find_problem_of_shards(const Job& job, const JobPatch&
                                                            : std::string("missing"),
                                    most_shards));
     }
-    if (!is_cut && job.shards != 1) {
+    if (!has_shards && job.shards != 1) {
         const bool is_given = patch.has(&Job::shards);
         return problem(
             is_given ? field_of(&Job::shards) : field_of(&Job::spread),
@@ -151,15 +168,19 @@ std::optional<JobProblem> find_problem_of_requires(const Job& job, const JobPatc
                                    "has a schedule and requires others; give {0} as \"\", too",
                                    is_given ? "run_after" : "requires"));
     }
-    if (job.spread == Spread::shards && patch.has(&Job::required)) {
-        return problem(field_of(&Job::required),
-                       "given for a job with shards, which requires no others; give spread as "
-                       "\"one\" and shards as 1, too");
-    }
-    if (job.spread == Spread::shards) {
-        return problem(field_of(&Job::spread),
-                       "given \"shards\", but the job requires others, which a job with shards "
-                       "does not; give requires as \"\", too");
+    if (is_cut(job)) {
+        const bool is_given = patch.has(&Job::required);
+        const bool has_shards = job.spread == Spread::shards;
+        return problem(
+            is_given ? field_of(&Job::required) : field_of(&Job::spread),
+            is_given
+                ? fmt::format("given for a job with {}, which requires no others; give spread "
+                              "as \"one\"{}, too",
+                              has_shards ? "shards" : "spread \"every\"",
+                              has_shards ? " and shards as 1" : "")
+                : fmt::format("given \"{}\", but the job requires others, which a job with {} "
+                              "does not; give requires as \"\", too",
+                              policy_name(job.spread), has_shards ? "shards" : "spread \"every\""));
     }
     if (!job.name.empty() && std::ranges::count(job.required, job.name) > 0) {
         const bool is_given = patch.has(&Job::required);
@@ -220,7 +241,7 @@ std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& pat
         return problem(*stranger, fmt::format("given for a job of kind {}, which has none",
                                               policy_name(job.kind)));
     }
-    if (auto found = find_problem_of_shards(job, patch)) return found;
+    if (auto found = find_problem_of_parts(job, patch)) return found;
     if (auto what = find_doubled_lock(job.locks)) {
         return problem(field_of(&Job::locks), *std::move(what));
     }

@@ -66,6 +66,7 @@ enum class Spread : std::uint8_t {
     one,     ///< the least loaded
     sticky,  ///< the same one each time, as long as it is there
     shards,  ///< a fire is several runs, and each goes to the least loaded
+    every,   ///< a fire is a run at each node that there is when it is planned
 };
 
 /// `automatic` is POST where there is a body, else GET.
@@ -104,7 +105,7 @@ struct PolicyNames<RunAfterOn> {
 };
 template <>
 struct PolicyNames<Spread> {
-    static constexpr std::array<std::string_view, 3> names{"one", "sticky", "shards"};
+    static constexpr std::array<std::string_view, 4> names{"one", "sticky", "shards", "every"};
 };
 template <>
 struct PolicyNames<HttpMethod> {

@@ -47,6 +47,9 @@ struct RunId {
     /// How many parts its fire has: as many as its job had when it was planned. It goes wherever
     /// the run goes, and says nothing about which run it is: it is not compared.
     std::int32_t parts = 1;
+    /// The node to which this part belongs for its life (Spread::every); empty: to none. It goes
+    /// along as `parts` does.
+    NodeName node = {};
 
     friend constexpr auto operator<=>(const RunId& a, const RunId& b)
     {
@@ -75,7 +78,7 @@ constexpr RunId previous_attempt(RunId id)
 /// The first run of the fire in their order, less than all that there are.
 constexpr RunId before_all_of_fire(const RunId& id)
 {
-    return {id.job, id.scheduled_at, 0, 0, id.parts};
+    return {id.job, id.scheduled_at, 0, 0};
 }
 
 /// Whether it is the run by which its fire is counted: the first attempt of its first part. A fire

@@ -65,7 +65,9 @@ bool same(const LogRow& source, LogRow target)
     if (!same_text(source.run.output, target.run.output)) return false;
     target.run.reason = source.run.reason;
     target.run.output = source.run.output;
-    return source == target;
+    const RunId& copied = target.run.id;
+    return source == target && source.run.id.parts == copied.parts &&
+           source.run.id.node == copied.node;
 }
 
 bool same(const OtherAccount& source, OtherAccount target)

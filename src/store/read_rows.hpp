@@ -39,7 +39,8 @@ inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
     " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at, http_status,"
-    " (SELECT oddities FROM unusual_run WHERE unusual_run.log_id = log.id), part, parts ";
+    " (SELECT oddities FROM unusual_run WHERE unusual_run.log_id = log.id), part, parts,"
+    " for_node ";
 
 /// The same with the beginning of the output, and how many bytes it has as the last column, by
 /// these expressions: for read_log_excerpt().
@@ -56,7 +57,9 @@ inline constexpr std::string_view select_open_runs =
     " AND next.part = log.part), retry_at,"
     " CASE WHEN retry_at IS NOT NULL THEN COALESCE((SELECT earlier.ended_at FROM log AS earlier"
     " WHERE earlier.cron_id = log.cron_id AND earlier.scheduled_at = log.scheduled_at"
-    " AND earlier.attempt = log.attempt - 1 AND earlier.part = log.part), dispatch_time * 1000) END"
+    " AND earlier.attempt = log.attempt - 1 AND earlier.part = log.part), dispatch_time * 1000) "
+    "END,"
+    " for_node"
     " FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL ORDER BY id";
 
 /// The columns of read_revision().
@@ -222,6 +225,7 @@ void read_open_run(const Row& row, TermStart& start)
     run.superseded = row.integer(13) != 0;
     run.planned.retry_at = time_or_null(row, 14);
     run.failed_at = time_or_null(row, 15);
+    run.planned.id.node = row.text(16);
     const bool is_retry = run.planned.retry_at && run.planned.id.attempt > 1;
     const bool waits =
         is_retry && run.planned.state == RunState::planned && run.planned.run_server.empty();
@@ -237,7 +241,7 @@ void read_open_run(const Row& row, TermStart& start)
 inline constexpr std::string_view failed_run_columns =
     "run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts, run.state, run.exit_code, "
     "run.ended_at,"
-    " run.requested_by";
+    " run.requested_by, run.for_node";
 
 /// Of the runs of table log AS run and their jobs, those of Store::runs_to_retry(): no more than
 /// some fires of each job, found from the newest of them on.
@@ -261,6 +265,7 @@ FailedRun read_failed_run(const Row& row)
     run.exit_code = int_or_null(row, 6);
     run.ended_at = from_unix_millis(row.integer(7));
     run.requested_by = row.text(8);
+    run.id.node = row.text(9);
     return run;
 }
 
@@ -413,6 +418,7 @@ LogRow read_log_row(const Row& row)
     log.oddities = parse_oddities(row.text(25));
     run.id.part = static_cast<std::int32_t>(row.integer(26));
     run.id.parts = static_cast<std::int32_t>(row.integer(27));
+    run.id.node = row.text(28);
     run.rehearsal = is_rehearsal(log.requested_by);
     return log;
 }
@@ -425,7 +431,7 @@ LogRow read_log_excerpt(const Row& row, std::size_t most)
     LogRow log = read_log_row(row);
     std::string& output = log.run.output;
     cut_utf8(output, most);
-    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(28));
+    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(29));
     return log;
 }
 

@@ -31,6 +31,7 @@ void write(const RunId& id, pb::RunId& out)
     out.set_attempt(id.attempt);
     out.set_part(id.part);
     if (id.parts != 1) out.set_parts(id.parts);
+    if (!id.node.empty()) out.set_node(id.node);
 }
 
 RunId read(const pb::RunId& in)
@@ -39,7 +40,8 @@ RunId read(const pb::RunId& in)
             .scheduled_at = from_unix_millis(in.scheduled_at()),
             .attempt = in.attempt(),
             .part = in.part(),
-            .parts = std::max(in.parts(), 1)};
+            .parts = std::max(in.parts(), 1),
+            .node = in.node()};
 }
 
 pb::Overlap write(Overlap overlap)

@@ -9,7 +9,7 @@ std::vector<std::string> needs_of(const RunOrder& order)
 {
     std::vector<std::string> needs = order.fields.needs();
     if (order.rehearsal) needs.emplace_back(rehearsal_need);
-    if (order.id.parts > 1) needs.emplace_back(parts_need);
+    if (order.id.parts > 1 || !order.id.node.empty()) needs.emplace_back(parts_need);
     return needs;
 }
 

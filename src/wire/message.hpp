@@ -47,7 +47,8 @@ struct RunOrder {
 /// The word by which a node says in Account::known_fields that it knows rehearsals: another one
 /// would take it for any run.
 inline constexpr std::string_view rehearsal_need = "rehearsal";
-/// The same of fires that have several parts: another one would take them for the same run.
+/// The same of fires that have several parts, and of parts that belong to nodes: another one would
+/// take them for the same run.
 inline constexpr std::string_view parts_need = "parts";
 
 /// All that Account::known_fields must have for a node to carry the order out rightly.

@@ -111,6 +111,22 @@ def test_a_job_with_shards_runs_all_its_parts_and_ends_as_the_worst(node):
     assert (row["part"], row["state"]) == (3, "failed")
 
 
+def test_alone_a_job_at_every_node_is_one_part_which_belongs_to_the_node(node):
+    added = data(node("job", "add", "--name", "everywhere", "--cron", "0 0 1 1 *", "--spread", "every", "--json",
+                      "--", 'echo "$PEERCRON_SHARD of $PEERCRON_SHARDS"'))
+    assert added["spread"] == "every"
+    assert node("job", "run-now", "everywhere", "--wait").stdout == "0 of 1\n"
+    row = data(node("job", "run-now", "everywhere", "--wait", "--json"))
+    assert (row["parts"], row["for_node"]) == (1, row["run_server"])
+    assert re.search(rf"belongs to +{row['run_server']}", node("log", "show", row["id"]).stdout)
+    again = data(node("run", "again", row["id"], "--wait", "--json"))
+    assert (again["attempt"], again["for_node"]) == (2, row["for_node"])
+    refused = node("job", "update", "everywhere", "--locks", "ftp", expect=2)
+    assert "runs with locks are at one node" in refused.stderr, refused
+    refused = node("job", "backfill", "everywhere", "--from", "yesterday", expect=4)
+    assert "runs at every node, and no backfill" in refused.stderr, refused
+
+
 def test_a_run_is_killed_by_its_id(node):
     node("job", "add", "--name", "long", "--every", "1h", "--stopped", "--", "sleep", 600)
     run = data(node("job", "run-now", "long", "--json"))["id"]

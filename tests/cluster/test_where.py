@@ -160,7 +160,7 @@ def test_alone_the_highest_priority_goes_first_and_weight_takes_slots():
 @pytest.mark.parametrize("field, value, allowed", [
     ("run_on", "a b", "run_on: given \"a b\"; a node's label, as db, zone=eu, host=db1 or address=10.0.0.7, or one that "
                       "it must not have, as !spare, is allowed"),
-    ("spread", "all", "spread: given \"all\"; one of one, sticky, shards is allowed"),
+    ("spread", "all", "spread: given \"all\"; one of one, sticky, shards, every is allowed"),
     ("priority", "10", "priority: given \"10\"; a whole number from 0 to 9 is allowed"),
     ("weight", "0", "weight: given \"0\"; a whole number from 1 to 100000 is allowed")])
 def test_bad_input_is_refused_by_name(cluster, field, value, allowed):

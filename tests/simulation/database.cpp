@@ -219,8 +219,10 @@ TermStart Database::read_term() const
     };
     std::sort(open.begin(), open.end(), older);
     for (const auto* entry : open) {
-        const auto& [id, row] = *entry;
+        const LedgerRow& row = entry->second;
+        RunId id = entry->first;
         if (mutation_ == Mutation::forgets_parts && id.part > 0) continue;
+        if (mutation_ == Mutation::forgets_nodes) id.node.clear();
         std::optional<WallTime> failed_at;
         if (row.retry_at) {
             const LedgerRow* const earlier = find_row(previous_attempt(id));
@@ -638,11 +640,12 @@ void Database::move(const PlannedRun& run, const PlanStep& step)
     write(run.id, row);
 }
 
-/// Its fire is cut again: see RunId::parts.
+/// Its fire is cut again: see RunId::parts, and RunId::node.
 void Database::set_parts(const RunId& id)
 {
     auto row = log_.extract(id);
     row.key().parts = id.parts;
+    row.key().node = id.node;
     log_.insert(std::move(row));
 }
 

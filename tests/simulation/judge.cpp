@@ -68,6 +68,12 @@ std::pair<std::string, std::int64_t> lock_of(const std::string& word)
     return {word.substr(0, colon), std::stoll(word.substr(colon + 1))};
 }
 
+/// What its job's limit of runs at a time holds for.
+std::pair<JobId, std::string> limited_by(const RunId& id)
+{
+    return {id.job, id.node.empty() ? std::to_string(id.part) : id.node};
+}
+
 /// Whether it may have to wait for other runs.
 bool has_limit(const RunOrder& order)
 {
@@ -167,6 +173,10 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     }
     rows_.erase(id);  // its fire may be cut again
     rows_.emplace(id, after);
+    const bool is_of_none = id.parts > 1 && id.node.empty();
+    if (is_of_none && is_always_whole_or_at_nodes(id.job)) {
+        broken("a part of no node", to_string(id));
+    }
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
     const bool was_lost = before != nullptr && before->state == RunState::lost;
     if (after.state == RunState::lost && !was_lost) check_lost(id);
@@ -187,7 +197,8 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     }
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     if (is_failure(after)) failed_.try_emplace(id, world_.now());
-    if (excused_.contains(after.run_server)) excused_runs_.insert(id);
+    const bool is_excused = excused_.contains(after.run_server) || excused_.contains(id.node);
+    if (is_excused) excused_runs_.insert(id);
     if (after.fires > 1) gaps_[id.job].emplace_back(id.scheduled_at, after.gap_end);
     if (before == nullptr || before->state == after.state || !is_final(before->state)) return;
     const bool truth = before->state == RunState::lost && is_final(after.state);
@@ -203,7 +214,8 @@ void Judge::excuse(const NodeName& node)
 {
     excused_.insert(node);
     for (const auto& [id, row] : rows_) {
-        if (row.run_server == node && !is_final(row.state)) excused_runs_.insert(id);
+        const bool is_its = row.run_server == node || id.node == node;
+        if (is_its && !is_final(row.state)) excused_runs_.insert(id);
     }
 }
 
@@ -604,6 +616,10 @@ void Judge::started(Execution& execution)
         if (is_over && versions_[id.job].front().job->retries > 0) continue;
         broken("started twice", fmt::format("{}, before on {}", who, other->second[0]->node));
     }
+    const NodeName& own = row == rows_.end() ? id.node : row->first.node;
+    if (!own.empty() && own != execution.node) {
+        broken("a part at another node than its own", fmt::format("{}, of {}", who, own));
+    }
     executions_[id].push_back(&execution);
     check_retry_start(execution);
     check_delayed_start(execution);
@@ -629,7 +645,7 @@ void Judge::started(Execution& execution)
     }
     check_locks(execution);
     if (order.concurrency.limit > 0) {
-        auto& alive = limited_[{id.job, id.part}];
+        auto& alive = limited_[limited_by(id)];
         if (static_cast<std::int64_t>(alive.size()) >= order.concurrency.limit) {
             broken("more runs at a time than there may be",
                    fmt::format("{}, and {} on {}", who, to_string(alive[0]->order.id),
@@ -654,7 +670,7 @@ void Judge::ended(const Execution& execution)
     world_.trace("END {} on {}: {}", to_string(execution.order.id), execution.node,
                  execution.killed ? "killed" : std::to_string(execution.exit_code));
     const RunId& id = execution.order.id;
-    std::erase(limited_[{id.job, id.part}], &execution);
+    std::erase(limited_[limited_by(id)], &execution);
     for (auto& [name, lock] : locks_) std::erase(lock.holders, &execution);
 }
 
@@ -1389,6 +1405,28 @@ void Judge::check_due(JobId id, const std::vector<Version>& versions)
     }
 }
 
+/// Whether none of the job's versions makes parts of its fires that belong to no node.
+bool Judge::is_always_whole_or_at_nodes(JobId id) const
+{
+    const auto versions = versions_.find(id);
+    if (versions == versions_.end() || has_wrong_clocks_) return false;
+    return std::ranges::none_of(versions->second, [](const Version& version) {
+        return version.job && version.job->spread == Spread::shards;
+    });
+}
+
+/// Of a fire with a part for each node none has two.
+void Judge::check_nodes_of_parts(const RunId& first)
+{
+    std::set<NodeName> nodes;
+    for (RunId part = first; part.part < first.parts; ++part.part) {
+        const auto row = rows_.find(part);
+        if (row == rows_.end() || row->first.node.empty()) continue;
+        if (nodes.insert(row->first.node).second) continue;
+        broken("two parts of one node", fmt::format("{} of {}", to_string(part), row->first.node));
+    }
+}
+
 /// A fire that its job's version cuts into several parts has a row of each, unless it was skipped
 /// as a whole; and no part that there is not runs.
 void Judge::check_parts(JobId id, const std::vector<Version>& versions)
@@ -1397,7 +1435,7 @@ void Judge::check_parts(JobId id, const std::vector<Version>& versions)
     for (std::size_t i = 0; i + 1 < versions.size(); ++i) {
         const Version& version = versions[i];
         if (!version.job) continue;
-        const std::int32_t parts = parts_of(*version.job);
+        const bool has_nodes = runs_at_every_node(*version.job);
         const World::Time known = version.applied.value_or(version.committed + polled);
         WallTime fire = std::chrono::floor<std::chrono::seconds>(version.effective_from);
         for (; fire <= versions[i + 1].effective_from; fire += 1s) {
@@ -1408,6 +1446,9 @@ void Judge::check_parts(JobId id, const std::vector<Version>& versions)
             const bool is_one_row =
                 first->first.parts == 1 && first->second.state == RunState::skipped;
             if (is_one_row) continue;
+            // As many as there were nodes only the rows say.
+            const std::int32_t parts = has_nodes ? first->first.parts : parts_of(*version.job);
+            if (has_nodes) check_nodes_of_parts(first->first);
             for (RunId part{id, fire, 1, 0, parts}; part.part < parts; ++part.part) {
                 if (!rows_.contains(part))
                     broken("a part of a fire without a row", to_string(part));

@@ -119,6 +119,8 @@ private:
     static bool was_due(const std::vector<Version>& versions, WallTime fire);
     void check_due(JobId id, const std::vector<Version>& versions);
     void check_parts(JobId id, const std::vector<Version>& versions);
+    void check_nodes_of_parts(const RunId& first);
+    bool is_always_whole_or_at_nodes(JobId id) const;
     bool has_row(JobId job, WallTime fire) const;
     bool runs_again(JobId job) const;
     bool is_retried(const RunId& id, const LedgerRow& row) const;
@@ -190,8 +192,9 @@ private:
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;
     std::map<RunId, std::vector<const Execution*>> executions_;
-    /// Of each part of the fires of a job those that are alive.
-    std::map<std::pair<JobId, std::int32_t>, std::vector<const Execution*>> limited_;
+    /// Of each part of the fires of a job, or each node to which parts belong, those that are
+    /// alive.
+    std::map<std::pair<JobId, std::string>, std::vector<const Execution*>> limited_;
     struct Lock {
         std::int64_t limit = 1;
         std::vector<const Execution*> holders;  ///< that are alive

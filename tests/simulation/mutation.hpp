@@ -55,6 +55,7 @@ enum class Mutation : std::uint8_t {
     takes_for_success,       ///< each run of a job that others require counts as one that succeeded
     sees_nothing_required,   ///< a job that others require counts as one that has not fired
     forgets_parts,           ///< nor any part of a fire but the first
+    forgets_nodes,           ///< nor to which nodes parts of fires belong
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet

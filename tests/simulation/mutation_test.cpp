@@ -100,6 +100,7 @@ constexpr Planted planted[] = {
     {Mutation::takes_for_success, "TakesForSuccess", 3000},
     {Mutation::sees_nothing_required, "SeesNothingRequired", 3000},
     {Mutation::forgets_parts, "ForgetsParts", 3000},
+    {Mutation::forgets_nodes, "ForgetsNodes", 3000},
     {Mutation::omits_held, "OmitsHeld", 3000},
     {Mutation::omits_ended, "OmitsEnded", 3000},
     {Mutation::omits_running, "OmitsRunning", 3000},

@@ -313,7 +313,7 @@ void give_requires(Scenario& scenario, Random& random)
     std::vector<std::string> names;
     for (std::size_t i = 0; i < 2; ++i) {
         Job& needed = scenario.jobs[i];
-        needed.spread = Spread::one;  // with shards it is refused
+        needed.spread = Spread::one;  // with parts it is refused
         needed.shards = 1;
         if (needed.name.empty()) needed.name = fmt::format("needed{}", i + 1);
         names.push_back(needed.name);
@@ -358,6 +358,25 @@ void give_shards(Scenario& scenario, Random& random)
     for (Job& job : scenario.jobs) {
         if (job.kind != JobKind::daemon && !random.once_in(3))
             job = apply(job, draw_shards(random));
+    }
+}
+
+JobPatch draw_every(Random& random)
+{
+    JobPatch patch;
+    patch.set(&Job::shards, 1);
+    patch.set(&Job::spread, random.once_in(3) ? Spread::one : Spread::every);
+    return patch;
+}
+
+/// Of jobs whose fires run at every node.
+void give_every(Scenario& scenario, Random& random)
+{
+    scenario.has_every = true;
+    if (scenario.settings.rules.slots == 50) scenario.settings.rules.slots = 200;
+    for (Job& job : scenario.jobs) {
+        const bool may_have = job.kind != JobKind::daemon && job.locks.empty();
+        if (may_have && random.once_in(2)) job = apply(job, draw_every(random));
     }
 }
 
@@ -821,6 +840,11 @@ private:
             cut.set(&Job::command, fmt::format("command version {}", dice.next() % 1'000'000));
             return node.change_job(job, cut);
         }
+        if (scenario_.has_every && may_have_shards(jobs, job) && dice.once_in(3)) {
+            JobPatch cut = draw_every(dice);
+            cut.set(&Job::command, fmt::format("command version {}", dice.next() % 1'000'000));
+            return node.change_job(job, cut);
+        }
         node.change_job(job, is_scheduled ? patch(dice) : patch_of_unscheduled(dice));
     }
 
@@ -1065,6 +1089,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (calendars.once_in(4)) give_calendar(scenario, calendars);
     Random shards(seed ^ 0x54A2D5ULL);
     if (shards.once_in(3)) give_shards(scenario, shards);
+    Random every(seed ^ 0xE7E47ULL);
+    if (every.once_in(4)) give_every(scenario, every);
     Random requirements(seed ^ 0x4E90145ULL);
     if (requirements.once_in(3)) give_requires(scenario, requirements);
     return scenario;

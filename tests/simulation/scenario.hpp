@@ -77,6 +77,7 @@ struct Scenario {
     bool has_wrong_clocks = false;   ///< by seconds and more
     bool has_labels = false;         ///< nodes have, and others with each start
     bool has_shards = false;         ///< changes of jobs make more or fewer of them
+    bool has_every = false;          ///< changes of jobs make them run at every node, or at one
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
     std::vector<LockLimit> lock_limits;

@@ -55,6 +55,7 @@ std::string where_of(const Job& job)
     if (!job.run_on.empty()) text += fmt::format(" run_on={}", fmt::join(job.run_on, ","));
     if (job.spread == Spread::sticky) text += " sticky";
     if (job.spread == Spread::shards) text += fmt::format(" shards={}", job.shards);
+    if (job.spread == Spread::every) text += " every";
     return text;
 }
 
@@ -141,6 +142,8 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
         } else if (key == "shards") {
             job.shards = number_of(value);
             job.spread = Spread::shards;
+        } else if (key == "every") {
+            job.spread = Spread::every;
         } else if (key == "jitter") {
             job.jitter = std::chrono::seconds(number_of(value));
         } else if (key == "requires") {
@@ -273,6 +276,7 @@ constexpr Setting settings[] = {
     flag<&Scenario::has_wrong_clocks>("wrong_clocks"),
     flag<&Scenario::has_labels>("labels"),
     flag<&Scenario::has_shards>("shards"),
+    flag<&Scenario::has_every>("every"),
     flag<&Scenario::dispatcher_only>("dispatcher_only"),
 };
 

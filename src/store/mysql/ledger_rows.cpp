@@ -58,8 +58,8 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
                                              const NodeName& dispatch_server, std::string_view tail)
 {
     constexpr std::string_view head =
-        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
-        "run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, for_node, time, state,"
+        " reason, run_server,"
         " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, retry_at, output,"
         " use_time)"
         " VALUES ";
@@ -68,16 +68,17 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     RowStatements rows(connection, head, tail);
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
-        rows.add(
-            fmt::format("({},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},'',0)", run->id.job,
-                        to_unix_millis(run->id.scheduled_at), run->id.attempt, run->id.part,
-                        run->id.parts, to_unix_seconds(run->id.scheduled_at), to_string(run->state),
-                        connection.quote(first_characters(to_string(run->reason), reason_width)),
-                        connection.quote(first_characters(run->run_server, server_width)),
-                        dispatcher, to_unix_seconds(run->dispatched_at), epoch, run->fires,
-                        nullable(gap ? std::optional(run->gap_end) : std::nullopt),
-                        connection.quote(first_characters(run->requested_by, server_width)),
-                        nullable(run->retry_at)));
+        rows.add(fmt::format(
+            "({},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},'',0)", run->id.job,
+            to_unix_millis(run->id.scheduled_at), run->id.attempt, run->id.part, run->id.parts,
+            connection.quote(first_characters(run->id.node, server_width)),
+            to_unix_seconds(run->id.scheduled_at), to_string(run->state),
+            connection.quote(first_characters(to_string(run->reason), reason_width)),
+            connection.quote(first_characters(run->run_server, server_width)), dispatcher,
+            to_unix_seconds(run->dispatched_at), epoch, run->fires,
+            nullable(gap ? std::optional(run->gap_end) : std::nullopt),
+            connection.quote(first_characters(run->requested_by, server_width)),
+            nullable(run->retry_at)));
     }
     return rows.take();
 }
@@ -230,6 +231,7 @@ std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
     constexpr std::string_view tail =
         " ON DUPLICATE KEY UPDATE"
         " parts = IF(state = 'revoked' OR dispatch_time = 0, VALUES(parts), parts),"
+        " for_node = IF(state = 'revoked' OR dispatch_time = 0, VALUES(for_node), for_node),"
         " dispatch_time = IF(state = 'revoked' OR dispatch_time = 0, VALUES(dispatch_time),"
         " dispatch_time),"
         " requested_by = IF(requested_by = '', VALUES(requested_by), requested_by),"
@@ -256,6 +258,7 @@ std::vector<RowStatement> move_statements(const MysqlConnection& connection,
     constexpr std::string_view tail =
         " ON DUPLICATE KEY UPDATE"
         " parts = IF(state = 'planned', VALUES(parts), parts),"
+        " for_node = IF(state = 'planned', VALUES(for_node), for_node),"
         " dispatch_time = IF(state = 'planned', VALUES(dispatch_time), dispatch_time),"
         " reason = IF(state = 'planned', VALUES(reason), reason),"
         " run_server = IF(state = 'planned', VALUES(run_server), run_server),"
@@ -272,8 +275,8 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
     // Found by its id, a row that is there costs half: it is not inserted first, and then taken out
     // again because another key has it already.
     constexpr std::string_view head =
-        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
-        "run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, for_node, time, state,"
+        " reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, http_status, output) VALUES ";
     // See gives_way() and completes().
@@ -309,10 +312,11 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
         const auto row = locked.find(report->id);
         const std::string id = row == locked.end() ? "NULL" : std::to_string(row->second.id);
         rows.add(
-            fmt::format("({},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{})", id,
-                        report->id.job, to_unix_millis(report->id.scheduled_at), report->id.attempt,
-                        report->id.part, report->id.parts, to_unix_seconds(report->id.scheduled_at),
-                        to_string(report->state),
+            fmt::format("({},{},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{})",
+                        id, report->id.job, to_unix_millis(report->id.scheduled_at),
+                        report->id.attempt, report->id.part, report->id.parts,
+                        connection.quote(first_characters(report->id.node, server_width)),
+                        to_unix_seconds(report->id.scheduled_at), to_string(report->state),
                         connection.quote(first_characters(to_string(report->reason), reason_width)),
                         connection.quote(first_characters(report->run_server, server_width)),
                         connection.quote(first_characters(report->dispatch_server, server_width)),
@@ -328,8 +332,8 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
                                           std::span<const LogRow> log)
 {
     constexpr std::string_view head =
-        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
-        "run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, for_node, time, state,"
+        " reason, run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
         " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, fires, gap_end,"
         " retry_at, output) VALUES ";
@@ -339,9 +343,11 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
         const RunReport& run = row.run;
         const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
         rows.add(fmt::format(
-            "({},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})",
+            "({},{},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}"
+            ")",
             row.id, run.id.job, nullable(scheduled_at), run.id.attempt, run.id.part, run.id.parts,
-            row.time, to_string(run.state),
+            connection.quote(first_characters(run.id.node, server_width)), row.time,
+            to_string(run.state),
             connection.quote(first_characters(to_string(run.reason), reason_width)),
             connection.quote(first_characters(run.run_server, server_width)),
             connection.quote(first_characters(run.dispatch_server, server_width)),

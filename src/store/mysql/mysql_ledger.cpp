@@ -337,8 +337,8 @@ std::vector<RunId> MysqlStore::runs_to_repeat(WallTime since)
     const auto work = [&](MysqlConnection& connection) {
         // From the jobs to their rows, by their index: there may be millions of rows.
         MysqlRows rows = connection.query(fmt::format(
-            "SELECT STRAIGHT_JOIN run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts "
-            "FROM cron"
+            "SELECT STRAIGHT_JOIN run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts,"
+            " run.for_node FROM cron"
             " JOIN log AS run FORCE INDEX (by_run)"
             " ON run.cron_id = cron.id AND run.scheduled_at >= {}"
             " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
@@ -349,7 +349,10 @@ std::vector<RunId> MysqlStore::runs_to_repeat(WallTime since)
             " AND next.part = run.part)",
             to_unix_millis(since), to_string(Cause::node_stopped)));
         std::vector<RunId> runs;
-        while (rows.next()) runs.push_back(read_run_id(rows));
+        while (rows.next()) {
+            runs.push_back(read_run_id(rows));
+            runs.back().node = rows.text(5);
+        }
         return runs;
     };
     return session_.run("find what has to run again", Repeat::safe, work);

@@ -36,20 +36,20 @@ SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
         .bind(run.part);
 }
 
-/// With the column that no condition asks for.
+/// With the columns that no condition asks for.
 SqliteStatement& bind_new(SqliteStatement& statement, const RunId& run)
 {
-    return bind(statement, run).bind(run.parts);
+    return bind(statement, run).bind(run.parts).bind(run.node);
 }
 
 void insert_report(SqliteConnection& connection, const RunReport& report)
 {
     SqliteStatement& statement = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
-        "run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, for_node, time, state,"
+        " reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, http_status, output)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind_new(statement, report.id)
         .bind(to_unix_seconds(report.id.scheduled_at))
         .bind(to_string(report.state))
@@ -198,12 +198,13 @@ bool reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
                     const std::optional<WallTime>& gap_end)
 {
     SqliteStatement& complete = connection.cached(
-        "UPDATE log SET dispatch_time = ?, parts = ?,"
+        "UPDATE log SET dispatch_time = ?, parts = ?, for_node = ?,"
         " requested_by = CASE requested_by WHEN '' THEN ? ELSE requested_by END, retry_at = ?"
         " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ?"
         " AND (state = 'revoked' OR dispatch_time = 0)");
     complete.bind(to_unix_seconds(run.dispatched_at))
         .bind(run.id.parts)
+        .bind(run.id.node)
         .bind(run.requested_by)
         .bind(millis(run.retry_at));
     if (bind(complete, run.id).execute() == 0) return false;
@@ -292,10 +293,10 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
     std::optional<WallTime> gap_end;
     if (run.fires > 1) gap_end = run.gap_end;
     SqliteStatement& insert = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
-        "run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, for_node, time, state,"
+        " reason, run_server,"
         " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, retry_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
     const std::int64_t inserted = bind_new(insert, run.id)
                                       .bind(to_unix_seconds(run.id.scheduled_at))
                                       .bind(to_string(run.state))
@@ -322,11 +323,13 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
 {
     SqliteStatement& insert = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, for_node, time, state, "
+        "reason,"
         " run_server, dispatch_server, dispatch_time, epoch, retry_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (cron_id, scheduled_at, attempt, part) DO UPDATE SET"
-        " parts = excluded.parts, dispatch_time = excluded.dispatch_time,"
+        " parts = excluded.parts, for_node = excluded.for_node,"
+        " dispatch_time = excluded.dispatch_time,"
         " reason = excluded.reason, run_server = excluded.run_server,"
         " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch,"
         " retry_at = COALESCE(excluded.retry_at, retry_at)"

@@ -36,19 +36,20 @@ void append(SqliteConnection& connection, const LogRow& row)
     const RunReport& run = row.run;
     const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
     SqliteStatement& statement = connection.cached(
-        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
-        "run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, for_node, time, state,"
+        " reason, run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
         " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, fires, gap_end,"
         " retry_at, output)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?)");
+        " ?, ?)");
     statement.bind(row.id)
         .bind(run.id.job)
         .bind(millis(scheduled_at))
         .bind(run.id.attempt)
         .bind(run.id.part)
         .bind(run.id.parts)
+        .bind(run.id.node)
         .bind(row.time)
         .bind(to_string(run.state))
         .bind(to_string(run.reason))

@@ -193,8 +193,8 @@ std::vector<RunId> SqliteStore::runs_to_repeat(WallTime since)
         SqliteStatement& rows =
             connection
                 .cached(
-                    "SELECT run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts FROM "
-                    "cron"
+                    "SELECT run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts,"
+                    " run.for_node FROM cron"
                     " CROSS JOIN log AS run ON run.cron_id = cron.id AND run.scheduled_at >= ?1"
                     " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
                     " AND (run.state IN ('lost', 'fenced')"
@@ -207,6 +207,7 @@ std::vector<RunId> SqliteStore::runs_to_repeat(WallTime since)
         std::vector<RunId> runs;
         while (rows.next()) {
             runs.push_back(read_run_id(rows));
+            runs.back().node = rows.text(5);
         }
         rows.reset();
         return runs;

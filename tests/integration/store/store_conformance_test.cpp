@@ -1321,6 +1321,69 @@ TEST_P(StoreTest, EachPartOfAFireHasARowOfItsOwn)
     EXPECT_THAT(read, ElementsAre(part(0), part(1), part(2), part(1, 2)));
 }
 
+TEST_P(StoreTest, ARowSaysToWhichNodeItsPartBelongs)
+{
+    Job wanted = draft("true");
+    wanted.retries = 2;
+    wanted.delivery = Delivery::at_least_once;
+    const JobId job = store_->add_job(wanted, t0 - 1h).id;
+    const auto plan = [&](std::int32_t number, const NodeName& own, NodeName at,
+                          std::int32_t attempt = 1) {
+        PlannedRun run = planned(job, t0, std::move(at));
+        run.id = {job, t0, attempt, number, 4, own};
+        return run;
+    };
+    const PlannedRun open = plan(0, node_1, node_1);
+    const PlannedRun fails = plan(1, node_2, node_2);
+    const PlannedRun lost = plan(2, node_2, node_2);
+    const PlannedRun early = plan(3, node_1, node_1);
+    store_->begin_term(1, node_1);
+    // Its node may tell how it ended before the step is stored.
+    RunReport told = report({job, t0, 1, 3, 4}, RunState::success);
+    told.ended_at = t0 + 1s;
+    store_->record(std::vector<RunReport>{told});
+    store_->commit(step(1, t0 + 1s, {open, fails, lost, early}));
+    EXPECT_EQ(store_->find_log_row(early.id)->run.id.node, node_1);
+
+    RunReport failure = report(fails.id, RunState::failed);
+    failure.ended_at = t0 + 2s;
+    RunReport loss = report(lost.id, RunState::lost);
+    loss.ended_at = t0 + 2s;
+    store_->record(std::vector<RunReport>{failure, loss});
+    ASSERT_THAT(store_->runs_to_retry(t0), SizeIs(1));
+    EXPECT_EQ(store_->runs_to_retry(t0)[0].id.node, node_2);
+    ASSERT_THAT(store_->runs_to_repeat(t0), SizeIs(1));
+    EXPECT_EQ(store_->runs_to_repeat(t0)[0].node, node_2);
+
+    // A part that waits for its node, and a retry.
+    PlannedRun retry = plan(1, node_2, "", 2);
+    retry.retry_at = t0 + 10s;
+    PlanStep later = step(1, t0 + 3s, {retry});
+    later.moved = {plan(0, node_1, "")};
+    store_->commit(later);
+    TermStart found = store_->begin_term(1, node_1);
+    ASSERT_THAT(found.open_runs, SizeIs(1));
+    EXPECT_EQ(found.open_runs[0].planned.id.node, node_1);
+    EXPECT_EQ(found.open_runs[0].planned.run_server, "");
+    ASSERT_THAT(found.waiting, SizeIs(1));
+    EXPECT_EQ(found.waiting[0].id.node, node_2);
+    EXPECT_EQ(store_->find_newest_attempt(fails.id)->run.id.node, node_2);
+
+    // Its fire is cut again, …
+    later = step(1, t0 + 4s, {});
+    later.moved = {plan(0, node_2, node_2)};
+    store_->commit(later);
+    EXPECT_EQ(store_->begin_term(1, node_1).open_runs[0].planned.id.node, node_2);
+    // … or was taken back before.
+    RunReport revoked = report(open.id, RunState::revoked);
+    revoked.ended_at = t0 + 5s;
+    later = step(1, t0 + 5s, {});
+    later.ended = {revoked};
+    store_->commit(later);
+    store_->commit(step(1, t0 + 6s, {open}));
+    EXPECT_EQ(store_->find_log_row(open.id)->run.id.node, node_1);
+}
+
 TEST_P(StoreTest, FindsTheNewestStartsOfDaemons)
 {
     const auto end = [](const RunId& id, RunState state, Cause cause = Cause::none) {

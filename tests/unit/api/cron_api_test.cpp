@@ -175,6 +175,11 @@ TEST_F(CronApiTest, AJobRequiresJobsThatThereAre)
                 HasSubstr("requires: given \"cut\", whose fires are 4 runs each"));
     EXPECT_THAT(why_refused(add(hourly + "requires=extract&spread=shards&shards=2")),
                 HasSubstr("requires: given for a job with shards"));
+    EXPECT_EQ(add("name=clean&cronSet=@daily&spread=every").status, 200U);
+    EXPECT_THAT(why_refused(add(hourly + "requires=clean")),
+                HasSubstr("requires: given \"clean\", whose fires are a run at every node"));
+    EXPECT_THAT(why_refused(add(hourly + "requires=extract&spread=every")),
+                HasSubstr("requires: given for a job with spread \"every\""));
     std::string many = "a";
     for (int i = 0; i < 16; ++i) many += fmt::format(",b{}", i);
     EXPECT_THAT(why_refused(add(hourly + "requires=" + many)), HasSubstr("requires"));

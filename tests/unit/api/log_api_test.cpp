@@ -61,7 +61,7 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("dispatch_server":"127.0.0.1:9991","run_server":"127.0.0.1:9993",)"
         R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
         R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
-        R"("reason":"","cause":"","exit_code":0,"term_signal":null,"http_status":null,"attempt":1,"part":0,"parts":1,"epoch":17,"requested_by":"",)"
+        R"("reason":"","cause":"","exit_code":0,"term_signal":null,"http_status":null,"attempt":1,"part":0,"parts":1,"for_node":"","epoch":17,"requested_by":"",)"
         R"("rehearsal":false,"retry_at":null,)"
         R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false,"unusual":[],"name":null}],)"
         R"("total":1},"message":"ok"})");

@@ -222,6 +222,24 @@ TEST_F(ShardsAuditTest, AFireThatIsCutOtherwiseIsFound)
     EXPECT_THAT(audit(t0 + 30s), IsEmpty()) << "near a change";
 }
 
+TEST_F(ShardsAuditTest, AFireAtEveryNodeHasAsManyPartsAsItsRowsSay)
+{
+    Job everywhere = every(10);
+    everywhere.spread = Spread::every;
+    change(t0 - 30min, everywhere);
+    parts(t0, t0 + 1min);
+    for (const std::int32_t number : {0, 1, 2}) rows_.erase({job_id, t0 + 20s, 1, number});
+    row(t0 + 20s);
+    EXPECT_THAT(audit(t0 + 1min), IsEmpty()) << "there was one node then";
+
+    rows_.erase({job_id, t0 + 30s, 1, 0});
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("missing 30"));
+    EXPECT_EQ(findings_[0].what, "part 0 of 3 of it has no row");
+
+    part(t0 + 30s, 0).id.parts = 2;
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("extra 30"));
+}
+
 TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
 {
     change(t0 - 1h, every(10));

@@ -115,7 +115,7 @@ protected:
         return account;
     }
 
-    static constexpr RunId earlier_start{1, midnight - 1h, 1};
+    inline static const RunId earlier_start{1, midnight - 1h, 1};
     Job job_;
     NodeName node_;
 };

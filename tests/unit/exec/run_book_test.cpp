@@ -655,6 +655,25 @@ TEST_F(RunBookTest, ALimitCountsEachPartOfAFireByItself)
     EXPECT_EQ(actions.start[0].id, part(1, 1s).id);
 }
 
+TEST_F(RunBookTest, ALimitCountsPartsThatBelongToThisNodeTogether)
+{
+    const auto part = [](std::int32_t number, std::chrono::milliseconds at) {
+        RunOrder order = limited(1, at, Overlap::queue);
+        order.id.part = number;
+        order.id.parts = 3;
+        order.id.node = "10.0.0.7:9991";
+        return order;
+    };
+    accept(part(1, 0ms));
+    accept(part(2, 1s));  // a node has joined since
+    EXPECT_THAT(book_.due(at(0ms)).start, SizeIs(1));
+    EXPECT_THAT(pass(100ms, 2s).start, IsEmpty());
+    book_.ended(part(1, 0ms).id, s0 + 2s);
+    const auto actions = pass(2100ms, 2100ms);
+    ASSERT_THAT(actions.start, SizeIs(1));
+    EXPECT_EQ(actions.start[0].id, part(2, 1s).id);
+}
+
 TEST_F(RunBookTest, OnlyOneFireOfAJobIsQueued)
 {
     for (const auto time : {0s, 1s, 2s, 3s}) accept(limited(1, time, Overlap::queue));

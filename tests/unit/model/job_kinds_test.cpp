@@ -56,6 +56,28 @@ TEST(JobKinds, WhatWasSaidIsNotChanged)
     EXPECT_FALSE(neither.has(&Job::kind));
 }
 
+TEST(JobKinds, WhatDoesNotGoWithEveryNodeIsRefused)
+{
+    Job job;
+    job.command = "true";
+    job.spread = Spread::every;
+    EXPECT_EQ(problem_of(job), "");
+    EXPECT_TRUE(runs_at_every_node(job));
+    job.shards = 4;
+    EXPECT_EQ(problem_of(job), "shards: given 4 without spread \"shards\"");
+    job.shards = 1;
+    job.locks = {"db"};
+    EXPECT_THAT(problem_of(job), HasSubstr("locks: given for a job with spread \"every\""));
+    EXPECT_FALSE(runs_at_every_node(job)) << "written by hand";
+    job.locks.clear();
+    job.required = {"extract"};
+    EXPECT_THAT(problem_of(job), HasSubstr("requires: given for a job with spread \"every\""));
+    job.required.clear();
+    job.kind = JobKind::daemon;
+    EXPECT_THAT(problem_of(job), HasSubstr("spread: given \"every\" for a job of kind daemon"));
+    EXPECT_FALSE(runs_at_every_node(job));
+}
+
 TEST(JobKinds, ShardsAndTheirSpreadSayTheSame)
 {
     Job job;

@@ -236,12 +236,13 @@ TEST(CodecTest, AReportInAFileIsReadByEveryLaterVersion)
 TEST(CodecTest, ARunSaysWhichPartOfItsFireItIs)
 {
     RunReport report;
-    report.id = RunId{12, from_unix_millis(1'795'219'200'000), 2, 3, 8};
+    report.id = RunId{12, from_unix_millis(1'795'219'200'000), 2, 3, 8, "10.0.0.7:9991"};
     const auto read = decode_report(encode_report(report));
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->id, report.id);
     EXPECT_EQ(read->id.part, 3);
     EXPECT_EQ(read->id.parts, 8);
+    EXPECT_EQ(read->id.node, "10.0.0.7:9991");
 }
 
 TEST(CodecTest, WhatIsNoReportIsAnError)
