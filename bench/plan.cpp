@@ -240,10 +240,11 @@ boost::json::object measure_waiting(std::size_t waiting)
     JobTable table("UTC");
     const WallTime failed = std::chrono::floor<std::chrono::seconds>(clock.now());
     for (std::size_t i = 1; i <= waiting; ++i) {
-        Job job = make_job(static_cast<JobId>(i), failed - 24h);
+        // Changed since their fires were due, which does not take those back.
+        Job job = make_job(static_cast<JobId>(i), failed - 1h);
         job.cron_set = "@at 2199-01-01T00:00:00Z";
         job.retries = 3;
-        table.put(std::move(job), failed - 24h);
+        table.put(std::move(job), failed - 1h);
     }
     Moment now{failed, clock.steady_now()};
     TermRules term(1, "node-0", rules, table, now);

@@ -434,7 +434,7 @@ void measure_on(const std::function<std::unique_ptr<Subject>()>& make, const Set
         measure_dispatcher(*subject, subject->nodes(), per_second, settings, figures);
     }
     using Sizes = std::vector<std::size_t>;
-    for (const std::size_t jobs : settings.quick ? Sizes{10'000} : Sizes{100'000, 1'000'000}) {
+    for (const std::size_t jobs : settings.quick ? Sizes{10'000} : Sizes{10'000, 100'000}) {
         const auto subject = make();
         measure_take_over(*subject, jobs, figures);
     }

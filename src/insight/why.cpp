@@ -383,8 +383,9 @@ private:
     }
 
     /// By the job as it is now.
-    std::string node_wanted() const
+    std::string node_wanted(const RunId& run) const
     {
+        if (!run.node.empty()) return "its node, " + run.node;
         if (!known_.job || known_.job->run_on.empty()) return "a node";
         return fmt::format("a node that fits run_on {}", fmt::join(known_.job->run_on, ", "));
     }
@@ -426,7 +427,8 @@ private:
                     return fmt::format("It was due at {}, and {}.", due, run.reason.detail);
                 }
                 return run.run_server.empty()
-                           ? fmt::format("It was due at {} and waits for {}.", due, node_wanted())
+                           ? fmt::format("It was due at {} and waits for {}.", due,
+                                         node_wanted(run.id))
                            : fmt::format(
                                  "It was due at {}, was given to {}, and has not started yet.", due,
                                  run.run_server);
@@ -439,7 +441,7 @@ private:
                                        when(*row.retry_at));
                 }
                 return fmt::format("It is due at {}, and {}.", due,
-                                   run.run_server.empty() ? "waits for " + node_wanted()
+                                   run.run_server.empty() ? "waits for " + node_wanted(run.id)
                                                           : "is at " + run.run_server + " already");
             case Verdict::taken_back:
                 return fmt::format("The fire of {} was taken back before it started{}.", due,

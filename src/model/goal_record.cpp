@@ -49,8 +49,8 @@ void GoalRecord::add(const EndedRun& run, std::chrono::milliseconds goal)
         goal_ = goal;
     }
     // What a backfill runs did not start at its time, and was counted then.
-    const bool is_fire = run.attempt == 1 && !run.of_backfill &&
-                         run.scheduled_at.time_since_epoch() % 1s == 0s;
+    const bool is_fire =
+        run.attempt == 1 && !run.of_backfill && run.scheduled_at.time_since_epoch() % 1s == 0s;
     if (!is_fire || run.outcome == Outcome::skipped) return;
     const auto late = run.lateness();
     // A person ended it before it could start.

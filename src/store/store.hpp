@@ -286,8 +286,8 @@ struct LedgerEntry {
     RunId id;
     RunState state = RunState::planned;
     Reason reason;
-    bool requested = false;    ///< somebody asked for it by hand
-    bool rehearsal = false;    ///< see model/run_request.hpp
+    bool requested = false;  ///< somebody asked for it by hand
+    bool rehearsal = false;  ///< see model/run_request.hpp
     bool of_backfill = false;
     WallTime dispatched_at{};  ///< to the second; zero when it is not known
     std::optional<WallTime> started_at;

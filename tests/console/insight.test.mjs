@@ -428,15 +428,6 @@ test('a rehearsal is asked for, says that it is one, and counts for nothing', as
   assert.equal((await node.get(`cron/${id}`)).last_state, null);
 });
 
-test('a job says when it is tried again though it fires all the time', async () => {
-  const fields = { command: 'exit 4', cronSet: '* * * * * *', retries: 2, retry_delay: 600, spread: 'shards', shards: 4 };
-  const id = await node.addJob('fails-all-the-time', fields);
-  await node.runToEnd(id);
-  await eventually(async () => assert.ok((await node.get(`log/list?cron_id=${id}&state=planned&limit=1`)).total > 8));
-  await withPage('job/fails-all-the-time', (page) => page.waitForSelector('.answer:has-text("Attempt 2 starts at")'));
-  await node.post(`cron/delete/${id}`);
-});
-
 test('what fails says when it is tried again, and counts', async () => {
   const id = await node.addJob('tried-again', { command: 'exit 4', retries: 2, retry_delay: 600 });
   await node.runToEnd(id);

@@ -1,4 +1,3 @@
-import { now } from '../store/clock';
 import { get, post, ApiError, type Params } from './client';
 import type * as answers from './types';
 
@@ -39,9 +38,6 @@ export const why = (id: number, at?: number) =>
 export const preview = (fields: Params) => ifKnown(post<answers.Preview>('cron/preview', fields));
 
 export const runs = (params: Params) => get<answers.List<answers.Run>>('log/list', params);
-/** What waits of a job, attempts and fires, without the fires that are handed out ahead of their time. */
-export const waitingRuns = (job: number) =>
-  runs({ cron_id: job, state: 'planned', to: Math.ceil(now.value / 1000), limit: 50 });
 /** All rows of a job that were due in that second, the planned ones too: of a fire with parts, each of each attempt. */
 export async function runsOfSecond(job: number, at: number): Promise<answers.Run[]> {
   const limit = 300;

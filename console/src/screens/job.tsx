@@ -52,7 +52,7 @@ async function readJob(key: string): Promise<Known> {
     calls.job(id),
     calls.statistics(id),
     calls.runs({ cron_id: id, limit: 10 }),
-    calls.waitingRuns(id),
+    calls.runs({ cron_id: id, state: 'planned', limit: 5 }),
   ]);
   rememberNames([job]);
   return { job, statistics, last: newest.list.find(counts), waiting: planned.list.find((run) => retryOf(run) !== null && counts(run)) };

@@ -93,7 +93,7 @@ async function readRuns(job: Job, page: number, isOnlyBad: boolean): Promise<Rea
   const [recent, shown, planned] = await Promise.all([
     of({ limit: charted }),
     of({ page, limit }),
-    page === 1 ? calls.waitingRuns(job.id) : { list: [], total: 0 },
+    page === 1 ? of({ state: 'planned', limit: 10 }) : { list: [], total: 0 },
   ]);
   if (!isOnlyBad) return { recent: recent.list, page: shown.list, planned: planned.list, total: shown.total };
   const bad = await of({ page, limit: 1000 });
@@ -128,7 +128,7 @@ export function Runs({ job, statistics }: { job: Job; statistics: JobStatistics 
               <p class="note">{t(isOnlyBad ? 'allSucceeded' : 'noRunsYet')}</p>
             ) : (
               <RunsTable
-                runs={[...read.planned.filter((run) => run.retry_at !== null).slice(0, 10), ...read.page]}
+                runs={[...read.planned.filter((run) => run.retry_at !== null), ...read.page]}
                 zone={zoneOf(job.zone ?? job.time_zone)}
                 retries={job.retries ?? 0}
                 caption={t('runs')}

@@ -212,11 +212,11 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
                         wants_notices, runs));
         while (rows.next()) {
             const FireOrigin origin{time_or_null(rows, 9), is_of_backfill(rows.text(12))};
-            locked.emplace(read_run_id(rows),
-                           LockedRow{rows.integer(4), read_state(rows.text(5)), rows.integer(6) > 0,
-                                     rows.integer(6) > 1, NodeName(rows.text(7)),
-                                     time_or_null(rows, 8), origin, rows.integer(10),
-                                     rows.natural(11), is_rehearsal(rows.text(12))});
+            locked.emplace(
+                read_run_id(rows),
+                LockedRow{rows.integer(4), read_state(rows.text(5)), rows.integer(6) > 0,
+                          rows.integer(6) > 1, NodeName(rows.text(7)), time_or_null(rows, 8),
+                          origin, rows.integer(10), rows.natural(11), is_rehearsal(rows.text(12))});
         }
     });
     return locked;

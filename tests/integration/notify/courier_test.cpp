@@ -46,16 +46,16 @@ protected:
         channel_ = store_->notices().add_channel(channel).id;
     }
 
-    /// Of as many jobs, at t0.
-    void tell(int notices)
+    /// Of as many jobs.
+    void tell(int notices, WallTime at = t0)
     {
         Seen seen;
-        seen.at = t0;
+        seen.at = at;
         for (JobId job = 1; job <= notices; ++job) {
             Notice notice;
             notice.id = "failing-" + std::to_string(job);
             notice.kind = NoticeKind::failing;
-            notice.at = t0;
+            notice.at = at;
             notice.job = job;
             seen.notices.push_back(
                 {notice.id, job, boost::json::serialize(to_json(notice)), {channel_}});
@@ -111,8 +111,7 @@ protected:
 TEST_F(CourierTest, WhatWasNotTakenWithinADayIsGivenUpUnsent)
 {
     add_channel("webhook");
-    tell(2);
-    clock_.move(24h);
+    tell(2, t0 - 24h);
     send_until([this] { return count(State::expired) == 2; });
     EXPECT_THAT(server_.requests, IsEmpty());
 }

@@ -8,7 +8,7 @@
 namespace peercron::testing {
 
 /// Both of its times are what the test says, from t0 on. The steady one has passed on any machine,
-/// so that nobody waits for it.
+/// so that nobody waits for it; unless it is moved by hours.
 class MovedClock final : public Clock {
 public:
     void move(std::chrono::milliseconds time) { moved_ += time; }

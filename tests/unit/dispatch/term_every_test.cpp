@@ -82,6 +82,14 @@ protected:
         report.ended_at = now_.wall;
         term_->report(id.node, report, now_);
     }
+    /// The node of part 1 is gone.
+    void lose_beta(std::chrono::milliseconds after_midnight)
+    {
+        at(after_midnight);
+        term_->disconnected(beta, now_);
+        died(beta, now_.wall);
+        hear(alpha);
+    }
     /// What was handed out and has not started is given back.
     PlanStep change(Job job, std::chrono::milliseconds since)
     {
@@ -137,9 +145,7 @@ TEST_F(TermEveryTest, OnlyNodesThatCanTakePartsCount)
 TEST_F(TermEveryTest, APartWaitsForItsNode)
 {
     plan(everywhere());
-    at(59s);
-    died(beta, midnight + 59s);
-    hear(alpha);
+    lose_beta(59s);
     const PlanStep moved = step();
     ASSERT_THAT(moved.moved, SizeIs(1));
     EXPECT_EQ(text(moved.moved[0].id), "1 of 2 at " + beta);
@@ -156,8 +162,7 @@ TEST_F(TermEveryTest, APartWaitsForItsNode)
 TEST_F(TermEveryTest, APartWhoseNodeStaysAwayIsSkippedInWordsThatNameIt)
 {
     plan(everywhere());
-    at(59s);
-    died(beta, midnight + 59s);
+    lose_beta(59s);
     pass_to(60s);
     end(part(0), RunState::success);
     step();
@@ -197,9 +202,7 @@ TEST_F(TermEveryTest, ALostPartRunsAgainAtItsNode)
     plan(job);
     pass_to(60s, {alpha, beta});
     report(beta, part(1), RunState::running);
-    at(61s);
-    died(beta, midnight + 61s);
-    hear(alpha);
+    lose_beta(61s);
     EXPECT_THAT(texts(step().runs), ElementsAre("1 of 2 at " + beta));
     EXPECT_THAT(orders_, IsEmpty());
     at(64s);
@@ -310,10 +313,8 @@ TEST_F(TermEveryTest, CommandsOfADeadNodeAreWaitedForThere)
     pass_to(60s, {alpha, beta});
     report(beta, part(1), RunState::running);
     end(part(0), RunState::success);
-    at(60s + 500ms);
-    died(beta, midnight + 60s + 500ms);
+    lose_beta(60s + 500ms);
     connect(beta, knowing(), 2);
-    hear(alpha);
     step();
     EXPECT_THAT(ordered_texts(), ElementsAre("0 of 2 at " + alpha))
         << "its run may be alive at the other node";

@@ -126,10 +126,13 @@ TEST_F(WhyTest, AttemptsAreCountedWhereThereMayBeSeveral)
 
 TEST_F(WhyTest, ARunThatWaitsForANodeSaysForWhich)
 {
-    row(RunState::planned, fire_).run.run_server.clear();
+    LogRow& waits = row(RunState::planned, fire_);
+    waits.run.run_server.clear();
     EXPECT_EQ(explain(known_).answer, "It was due at 2026-11-21 02:00:00 and waits for a node.");
     known_.job->run_on = {"db", "!spare"};
     EXPECT_THAT(explain(known_).answer, HasSubstr("waits for a node that fits run_on db, !spare."));
+    waits.run.id.node = "10.0.0.7:9991";
+    EXPECT_THAT(explain(known_).answer, HasSubstr("waits for its node, 10.0.0.7:9991."));
 }
 
 TEST_F(WhyTest, ASkipForTheMutexNamesTheRunInItsWay)
