@@ -658,8 +658,8 @@ void Judge::started(Execution& execution)
     const auto late = world_.wall() - due;
     const bool may_wait = has_limit(order) && order.concurrency.at_limit != Overlap::skip;
     const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !may_wait &&
-                          !excused_runs_.contains(id) && !is_child(id.job) &&
-                          demanding(id.job) == nullptr;
+                          !excused_runs_.contains(id) && !away_.contains(id.node) &&
+                          !is_child(id.job) && demanding(id.job) == nullptr;
     if (is_bound && late > lateness_) {
         broken("late", fmt::format("{}, by {}", who, late));
     }
@@ -913,8 +913,9 @@ void Judge::check_retry_start(const Execution& execution)
         if (is_later && is_known) broken("tried again though its job was changed", who);
     }
     const auto late = world_.wall() - std::max(retry_at, row->second.dispatched_at);
-    const bool may_wait = has_limit(execution.order);
-    if (lateness_ > 0ms && !may_wait && !excused_runs_.contains(id) && late > lateness_) {
+    const bool may_wait =
+        has_limit(execution.order) || excused_runs_.contains(id) || away_.contains(id.node);
+    if (lateness_ > 0ms && !may_wait && late > lateness_) {
         broken("a late retry", fmt::format("{}, by {}", who, late));
     }
 }

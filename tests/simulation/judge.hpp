@@ -87,6 +87,8 @@ public:
 
     /// But on this node: it was stopped itself, and nobody may start what it has.
     void excuse(const NodeName& node);
+    /// It is gone for a while: the parts that belong to it wait for it, and nothing else does.
+    void is_away(const NodeName& node) { away_.insert(node); }
 
     /// Everything is healed, and jobs are about to be stopped: daemons are up, in back-off, or down
     /// for good, and none is of an old version.
@@ -213,6 +215,7 @@ private:
     std::vector<Wrong> wrong_;
     std::set<RunId> moved_;
     std::set<NodeName> excused_;
+    std::set<NodeName> away_;
     std::set<RunId> excused_runs_;
 };
 

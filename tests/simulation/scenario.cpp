@@ -667,6 +667,7 @@ private:
             case Fault::kill_with_warden:
                 cluster_.kill(one, happening.fault == Fault::kill ? Ending::killed
                                                                   : Ending::killed_with_warden);
+                cluster_.judge.is_away(one.name);
                 after(length, [this, &one] { revive(one); });
                 break;
             case Fault::kill_and_stop:
@@ -701,6 +702,7 @@ private:
                 break;
             case Fault::leave:
                 if (one.process) one.process->stop();
+                cluster_.judge.is_away(one.name);
                 after(length, [this, &one] { revive(one); });
                 break;
             case Fault::cut:
