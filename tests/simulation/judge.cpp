@@ -616,11 +616,9 @@ void Judge::started(Execution& execution)
         if (is_over && versions_[id.job].front().job->retries > 0) continue;
         broken("started twice", fmt::format("{}, before on {}", who, other->second[0]->node));
     }
-    const NodeName& own = row == rows_.end() ? id.node : row->first.node;
-    if (!own.empty() && own != execution.node) {
-        broken("a part at another node than its own", fmt::format("{}, of {}", who, own));
-    }
+    check_node_of_part(execution);
     executions_[id].push_back(&execution);
+
     check_retry_start(execution);
     check_delayed_start(execution);
     check_daemon_start(execution);
@@ -1414,6 +1412,21 @@ bool Judge::is_always_whole_or_at_nodes(JobId id) const
     return std::ranges::none_of(versions->second, [](const Version& version) {
         return version.job && version.job->spread == Spread::shards;
     });
+}
+
+/// The order says to which node it belongs; if it does not, the row does, unless the fire was cut
+/// otherwise since, which the row says later.
+void Judge::check_node_of_part(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    NodeName own = id.node;
+    const Version* const version = allows(execution.order, execution.decided);
+    const bool is_cut = version != nullptr && runs_at_every_node(*version->job);
+    const auto row = rows_.find(id);
+    if (own.empty() && is_cut && row != rows_.end()) own = row->first.node;
+    if (own.empty() || own == execution.node) return;
+    broken("a part at another node than its own",
+           fmt::format("{} on {}, of {}", to_string(id), execution.node, own));
 }
 
 /// Of a fire with a part for each node none has two.

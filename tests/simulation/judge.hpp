@@ -121,6 +121,7 @@ private:
     static bool was_due(const std::vector<Version>& versions, WallTime fire);
     void check_due(JobId id, const std::vector<Version>& versions);
     void check_parts(JobId id, const std::vector<Version>& versions);
+    void check_node_of_part(const Execution& execution);
     void check_nodes_of_parts(const RunId& first);
     bool is_always_whole_or_at_nodes(JobId id) const;
     bool has_row(JobId job, WallTime fire) const;
