@@ -120,8 +120,8 @@ def parse_arguments(arguments):
     parser.add_argument("--quick", action="store_true",
                         help="a minute or two instead of ten and more: fewer parts, shorter measurements, less data")
     parser.add_argument("--large", action="store_true",
-                        help="how far it goes, for docs/scale.md: 10 million jobs, 3,000 nodes, 80,000 fires a second, 1,000"
-                        " nodes at one Consul; half an hour, and 12 GiB of memory")
+                        help="how far it goes, for docs/scale.md: 6 million jobs, 3,000 nodes, 80,000 fires a second, 1,000"
+                        " nodes at one Consul; half an hour, and 17 GiB of memory")
     parser.add_argument("--peers", nargs="+", type=peer, metavar="PROGRAM",
                         help="nothing but this: peercron, and the supercronic and dkron whose programs are named, one"
                         " after the other: lateness, what each keeps up with, and the death of what dispatches")

@@ -306,7 +306,7 @@ boost::json::object in_child(const Settings& settings,
 /// Throws where this many jobs do not fit in memory: swapping would spoil all figures.
 void require_memory(std::size_t jobs, Kind kind)
 {
-    const double mib_per_job = (kind == Kind::dressed ? 1.5 : 1.1) / 1024;  // at the peak
+    const double mib_per_job = (kind == Kind::dressed ? 4.1 : 2.7) / 1024;  // at the peak
     constexpr double mib_for_others = 1024;  // SQLite's pages, and the system
     std::ifstream meminfo("/proc/meminfo");
     double available = 0;
@@ -326,7 +326,7 @@ void require_memory(std::size_t jobs, Kind kind)
 void measure_plan(const Settings& settings, Figures& figures)
 {
     using Sizes = std::vector<std::size_t>;
-    const Sizes sizes = settings.large   ? Sizes{1'000'000, 3'000'000, 10'000'000}
+    const Sizes sizes = settings.large   ? Sizes{1'000'000, 3'000'000, 6'000'000}
                         : settings.quick ? Sizes{1'000, 10'000, 100'000}
                                          : Sizes{1'000, 10'000, 100'000, 1'000'000};
     const Sizes dressed = settings.large   ? Sizes{}

@@ -165,11 +165,12 @@ asio::awaitable<void> SimulatedCluster::committed()
 
 asio::awaitable<void> SimulatedCluster::history_complete()
 {
-    // It begins a second after the term does.
+    // It begins a second after the term does, and one call may take some hundred milliseconds.
+    constexpr auto over = 3s;
     while (history_calls_ == 0) co_await sleep_for(100ms);
     for (std::size_t before = 0; before != history_calls_;) {
         before = history_calls_;
-        co_await sleep_for(500ms);
+        co_await sleep_for(over);
     }
 }
 
