@@ -28,7 +28,7 @@ namespace {
 constexpr std::size_t most_selected = 10'000;
 constexpr std::size_t most_runs_at_once = 1000;  // of one call
 constexpr std::size_t most_named = 1000;
-constexpr std::size_t jobs_of_a_change = 100;
+constexpr std::size_t jobs_of_a_change = 500;
 
 enum class Action : std::uint8_t { start, stop, run, remove };
 
@@ -126,12 +126,17 @@ BulkResult select(Store& store, const Selection& selection, Action action, const
     return result;
 }
 
-asio::awaitable<void> announce_some(const ApiContext& context, std::span<const NamedJob> jobs)
+std::vector<JobId> ids_of(std::span<const NamedJob> jobs)
 {
     std::vector<JobId> ids;
     for (const NamedJob& job : jobs) ids.push_back(job.id);
+    return ids;
+}
+
+asio::awaitable<void> announce_some(const ApiContext& context, std::span<const NamedJob> jobs)
+{
     std::string what = "the jobs were changed and this is stored";
-    co_await confirm_change(context, std::move(ids), std::move(what));
+    co_await confirm_change(context, ids_of(jobs), std::move(what));
 }
 
 /// What starts a job ends the pauses that are of it alone.
@@ -147,6 +152,19 @@ void end_own_pauses(Store& store, std::span<const NamedJob> jobs, const Edit& ed
     }
 }
 
+/// Returns how many of them are so then. One that is so already gets no revision.
+std::int64_t set_stop(Store& store, std::span<const NamedJob> jobs, bool stop, const Edit& edit)
+{
+    std::vector<JobId> others;
+    for (const NamedJob& job : jobs) {
+        if (job.stop != stop) others.push_back(job.id);
+    }
+    JobPatch patch;
+    patch.set(&Job::stop, stop);
+    const std::vector<Job> changed = store.update_jobs(others, patch, edit);
+    return std::ssize(jobs) - std::ssize(others) + std::ssize(changed);
+}
+
 /// Some at a time, so that no change of many rows stands in the way of others.
 asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Action action,
                                  BulkResult& result)
@@ -156,20 +174,9 @@ asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Ac
         const auto some = all.subspan(begin, std::min(jobs_of_a_change, all.size() - begin));
         const Edit edit = edit_by(context, call);
         const auto change = [&](Store& store) {
-            if (action == Action::remove) {
-                std::vector<JobId> ids;
-                for (const NamedJob& job : some) ids.push_back(job.id);
-                return store.delete_jobs(ids, edit);
-            }
+            if (action == Action::remove) return store.delete_jobs(ids_of(some), edit);
             if (action == Action::start) end_own_pauses(store, some, edit);
-            JobPatch patch;
-            patch.set(&Job::stop, action == Action::stop);
-            std::int64_t done = 0;
-            for (const NamedJob& job : some) {
-                const bool stands_so = job.stop == patch.values.stop;
-                if (stands_so || store.update_job(job.id, patch, edit)) ++done;
-            }
-            return done;
+            return set_stop(store, some, action == Action::stop, edit);
         };
         result.done += co_await context.store.call(change);
         co_await announce_some(context, some);

@@ -380,9 +380,17 @@ public:
     // Each change adds to the history of its job, in one transaction with it.
     /// Adds `draft` under a new id, effective from `edit.at()`; returns the row. Throws NameTaken.
     virtual Job add_job(const Job& draft, const Edit& edit) = 0;
-    /// Applies `patch`, effective from `edit.at()`; nullopt when there is no such job. Throws
-    /// NameTaken.
-    virtual std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) = 0;
+    /// Applies `patch` to those of them that exist, effective from `edit.at()`, in one transaction:
+    /// to all of them or to none. Returns them as they are then, by id. Throws NameTaken.
+    virtual std::vector<Job> update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                         const Edit& edit) = 0;
+    /// The same for one; nullopt when there is no such job.
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit)
+    {
+        std::vector<Job> changed = update_jobs({&id, 1}, patch, edit);
+        if (changed.empty()) return std::nullopt;
+        return std::move(changed.front());
+    }
     /// Deletes the row (ledger and history stay) and returns it; nullopt when there is no such job.
     virtual std::optional<Job> delete_job(JobId id, const Edit& edit) = 0;
     /// Deletes those of them that exist; returns how many did.

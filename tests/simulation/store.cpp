@@ -165,11 +165,13 @@ public:
         });
         return {};
     }
-    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override
+    std::vector<Job> update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                 const Edit& edit) override
     {
         note(What::change, [&]() -> Write {
-            return [id, patch, at = edit.at()](Database& database, auto&) {
-                database.update_job(id, patch, at);
+            const std::vector<JobId> each(ids.begin(), ids.end());
+            return [each, patch, at = edit.at()](Database& database, auto&) {
+                for (const JobId id : each) database.update_job(id, patch, at);
             };
         });
         return {};
@@ -288,9 +290,16 @@ public:
     {
         return database_.add_job(draft, edit.at());
     }
-    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override
+    std::vector<Job> update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                 const Edit& edit) override
     {
-        return database_.update_job(id, patch, edit.at());
+        std::vector<Job> changed;
+        for (const JobId id : ids) {
+            if (auto job = database_.update_job(id, patch, edit.at())) {
+                changed.push_back(*std::move(job));
+            }
+        }
+        return changed;
     }
     std::optional<Job> delete_job(JobId id, const Edit& edit) override
     {

@@ -22,8 +22,8 @@ public:
     std::optional<Job> find_job_by_name(const std::string& /*name*/) override { unexpected(); }
     JobCounts job_counts() override { unexpected(); }
     Job add_job(const Job& /*draft*/, const Edit& /*edit*/) override { unexpected(); }
-    std::optional<Job> update_job(JobId /*id*/, const JobPatch& /*patch*/,
-                                  const Edit& /*edit*/) override
+    std::vector<Job> update_jobs(std::span<const JobId> /*ids*/, const JobPatch& /*patch*/,
+                                 const Edit& /*edit*/) override
     {
         unexpected();
     }

@@ -10,6 +10,7 @@
 
 #include <mysqld_error.h>
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -54,21 +55,29 @@ std::string assignments(const MysqlConnection& connection, const JobPatch& patch
     return sql;
 }
 
-/// Writes the assignments, each followed by a comma, and from when on they count.
-std::string update_statement(std::string_view assignments, const Job& job)
+/// Write the assignments, each followed by a comma, and from when on the jobs are what they are.
+std::vector<std::string> update_statements(std::string_view assignments, std::span<const Job> jobs)
 {
-    return fmt::format(
-        "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
-        " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
-        assignments, to_unix_millis(job.effective_from), job.id);
+    std::map<WallTime, std::vector<JobId>> effective;
+    for (const Job& job : jobs) effective[job.effective_from].push_back(job.id);
+    std::vector<std::string> statements;
+    for (const auto& [from, ids] : effective) {
+        statements.push_back(fmt::format(
+            "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
+            " changed_at = CURRENT_TIMESTAMP(6) WHERE id IN ({})",
+            assignments, to_unix_millis(from), fmt::join(ids, ",")));
+    }
+    return statements;
 }
 
-/// The statement, and what adds the revisions to the history.
-std::vector<std::string> with_history(const MysqlConnection& connection, std::string statement,
+/// The statements, and what adds the revisions to the history.
+std::vector<std::string> with_history(const MysqlConnection& connection,
+                                      std::vector<std::string> statements,
                                       std::span<const Revision> revisions)
 {
-    std::vector<std::string> statements = texts(history_statements(connection, revisions));
-    statements.insert(statements.begin(), std::move(statement));
+    for (std::string& sql : texts(history_statements(connection, revisions))) {
+        statements.push_back(std::move(sql));
+    }
     return statements;
 }
 
@@ -261,33 +270,45 @@ Job MysqlStore::add_job(const Job& draft, const Edit& edit)
         job.counters = {};
         job.effective_from = counts_from(connection, edit);
         const Revision revision = make_revision(std::nullopt, job, job.effective_from, edit.by);
-        transaction.commit(with_history(connection, update_statement("", job), {&revision, 1}));
+        transaction.commit(
+            with_history(connection, update_statements("", {&job, 1}), {&revision, 1}));
         return job;
     };
     return session_.run("add the job", Repeat::unsafe, work);
 }
 
-std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, const Edit& edit)
+std::vector<Job> MysqlStore::update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                         const Edit& edit)
 {
-    const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
+    if (ids.empty()) return {};
+    const auto work = [&](MysqlConnection& connection) {
+        const std::set<JobId> each(ids.begin(), ids.end());
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const std::optional<Job> before =
-            lock_and_note(connection, id, counts_from(connection, edit), revisions);
-        if (!before) return std::nullopt;
-        Job job = apply(*before, patch);
-        revisions.push_back(make_revision(before, job, counts_from(connection, edit), edit.by));
-        job.effective_from = revisions.back().effective_from;
-        const std::string sql = update_statement(assignments(connection, patch), job);
+        const auto found =
+            lock_and_note(connection, each, counts_from(connection, edit), revisions);
+        std::vector<Job> changed;
+        if (found.empty()) return changed;
+        const WallTime at = counts_from(connection, edit);
+        for (const auto& [id, before] : found) {
+            Job job = apply(before, patch);
+            revisions.push_back(make_revision(before, job, at, edit.by));
+            job.effective_from = revisions.back().effective_from;
+            changed.push_back(std::move(job));
+        }
+        std::vector<std::string> updates =
+            update_statements(assignments(connection, patch), changed);
         try {
-            transaction.commit(with_history(connection, sql, revisions));
+            transaction.commit(with_history(connection, std::move(updates), revisions));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.values.name);
             throw;
         }
-        return job;
+        return changed;
     };
-    return session_.run(fmt::format("change job {}", id), Repeat::safe, work);
+    const std::string what = ids.size() == 1 ? fmt::format("change job {}", ids.front())
+                                             : fmt::format("change {} jobs", ids.size());
+    return session_.run(what, Repeat::safe, work);
 }
 
 std::optional<Job> MysqlStore::delete_job(JobId id, const Edit& edit)

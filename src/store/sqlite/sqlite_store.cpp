@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <set>
 #include <string>
 
 namespace peercron {
@@ -97,6 +98,25 @@ std::int64_t execute_with_name(SqliteStatement& statement, const std::string& na
         if (error.code() != SQLITE_CONSTRAINT_UNIQUE) throw;
         throw NameTaken("a job named '" + name + "' exists already");
     }
+}
+
+/// The job as it is then.
+std::optional<Job> change_job(SqliteConnection& connection, JobId id, const JobPatch& patch,
+                              WallTime at, const Author& by)
+{
+    const std::optional<Job> before = read_one(connection, id);
+    if (!before) return std::nullopt;
+    note(connection, id, before, at);
+    Job job = apply(*before, patch);
+    const Revision revision = make_revision(before, job, at, by);
+    job.effective_from = revision.effective_from;
+    SqliteStatement& update = connection.cached(
+        fmt::format("UPDATE cron SET {}, effective_from = ?, api_change = api_change + 1"
+                    " WHERE id = ?",
+                    field_assignments()));
+    execute_with_name(bind_definition(update, job).bind(id), job.name);
+    append(connection, revision);
+    return job;
 }
 
 /// The job that was there.
@@ -248,27 +268,26 @@ Job SqliteStore::add_job(const Job& draft, const Edit& edit)
     return session_.run("add the job", work);
 }
 
-std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, const Edit& edit)
+std::vector<Job> SqliteStore::update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                          const Edit& edit)
 {
-    const auto work = [&](SqliteConnection& connection) -> std::optional<Job> {
+    if (ids.empty()) return {};
+    const auto work = [&](SqliteConnection& connection) {
+        const std::set<JobId> each(ids.begin(), ids.end());
         SqliteTransaction transaction(connection);
-        const std::optional<Job> before = read_one(connection, id);
-        if (!before) return std::nullopt;
         const WallTime at = edit.at();
-        note(connection, id, before, at);
-        Job job = apply(*before, patch);
-        const Revision revision = make_revision(before, job, at, edit.by);
-        job.effective_from = revision.effective_from;
-        SqliteStatement& update = connection.cached(
-            fmt::format("UPDATE cron SET {}, effective_from = ?, api_change = api_change + 1"
-                        " WHERE id = ?",
-                        field_assignments()));
-        execute_with_name(bind_definition(update, job).bind(id), job.name);
-        append(connection, revision);
+        std::vector<Job> changed;
+        for (const JobId id : each) {
+            if (auto job = change_job(connection, id, patch, at, edit.by)) {
+                changed.push_back(*std::move(job));
+            }
+        }
         transaction.commit();
-        return job;
+        return changed;
     };
-    return session_.run(fmt::format("change job {}", id), work);
+    const std::string what = ids.size() == 1 ? fmt::format("change job {}", ids.front())
+                                             : fmt::format("change {} jobs", ids.size());
+    return session_.run(what, work);
 }
 
 std::optional<Job> SqliteStore::delete_job(JobId id, const Edit& edit)

@@ -30,7 +30,8 @@ public:
     std::optional<Job> find_job_by_name(const std::string& name) override;
     JobCounts job_counts() override;
     Job add_job(const Job& draft, const Edit& edit) override;
-    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override;
+    std::vector<Job> update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                 const Edit& edit) override;
     std::optional<Job> delete_job(JobId id, const Edit& edit) override;
     std::int64_t delete_jobs(std::span<const JobId> ids, const Edit& edit) override;
     JobChanges changes_since(const JobCursor& cursor) override;

@@ -268,6 +268,9 @@ TEST_F(MysqlStoreTest, AChangeThatHadToWaitCountsFromWhenItsWaitIsOver)
     const std::vector<std::function<void()>> changes{
         [&] { store.add_job(draft(), edit); },
         [&] { store.update_job(id, patch, edit); },
+        [&] {
+            store.update_jobs(std::vector{id, id + 1}, patch, edit);
+        },
         [&] { store.delete_job(id, edit); },
         [&] { store.delete_jobs(std::vector{id + 1}, edit); },
     };

@@ -29,6 +29,7 @@ using ::testing::SizeIs;
 using testing::step;
 using testing::t0;
 using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 class StoreTest : public testing::StoreFixture {};
 
@@ -221,6 +222,61 @@ TEST_P(StoreTest, SaysWhenThereIsNoSuchJob)
     EXPECT_EQ(store_->find_job(4711), std::nullopt);
     EXPECT_EQ(store_->update_job(4711, {}, t0), std::nullopt);
     EXPECT_EQ(store_->delete_job(4711, t0), std::nullopt);
+}
+
+TEST_P(StoreTest, ChangesManyJobsAtOnce)
+{
+    std::vector<Job> jobs;
+    for (int i = 0; i < 3; ++i) {
+        Job job = draft("echo " + std::to_string(i));
+        job.remark = "stays";
+        jobs.push_back(store_->add_job(job, t0));
+    }
+    const Job last = store_->add_job(draft("changed by a clock that is ahead"), t0 + 2s);
+    JobPatch patch;
+    patch.set(&Job::stop, true);
+    const std::vector<JobId> some{last.id, 4711, jobs[2].id, jobs[0].id, jobs[2].id};
+
+    const auto changed = store_->update_jobs(some, patch, t0 + 1s);
+
+    for (Job* job : {&jobs[0], &jobs[2]}) {
+        job->stop = true;
+        job->effective_from = t0 + 1s;
+    }
+    Job late = last;
+    late.stop = true;
+    late.effective_from = t0 + 2s + 1ms;
+    EXPECT_THAT(changed, ElementsAre(jobs[0], jobs[2], late)) << "by id, each of them once";
+    EXPECT_THAT(store_->jobs_after(0, 10), ElementsAre(jobs[0], jobs[1], jobs[2], late));
+    EXPECT_THAT(store_->update_jobs({}, patch, t0 + 2s), IsEmpty());
+    EXPECT_THAT(store_->update_jobs(std::vector<JobId>{4711}, patch, t0 + 2s), IsEmpty());
+}
+
+TEST_P(StoreTest, ADispatcherHearsOfAllThatWereChangedAtOnce)
+{
+    std::vector<JobId> ids;
+    for (int i = 0; i < 3; ++i) ids.push_back(store_->add_job(draft("true"), t0).id);
+    const JobCursor before = store_->changes_since({}).next;
+    JobPatch patch;
+    patch.set(&Job::stop, true);
+    store_->update_jobs(ids, patch, t0 + 1s);
+    std::vector<JobId> stopped;
+    for (const Job& job : store_->changes_since(before).changed) {
+        if (job.stop) stopped.push_back(job.id);
+    }
+    EXPECT_THAT(stopped, UnorderedElementsAreArray(ids));
+}
+
+TEST_P(StoreTest, OfManyThatAreChangedAtOnceAllAreOrNone)
+{
+    const Job first = store_->add_job(draft("a"), t0);
+    const Job second = store_->add_job(draft("b"), t0);
+    JobPatch patch;
+    patch.set(&Job::name, "nightly");
+    const std::vector<JobId> both{first.id, second.id};
+    EXPECT_THROW(store_->update_jobs(both, patch, t0 + 1s), NameTaken);
+    EXPECT_THAT(store_->jobs_after(0, 10), ElementsAre(first, second));
+    for (const JobId id : both) EXPECT_EQ(store_->find_revisions({.job = id}).total, 1);
 }
 
 TEST_P(StoreTest, ANameBelongsToOneJob)
@@ -696,6 +752,30 @@ TEST_P(StoreTest, DeletedJobsAreFoundByTheirNames)
     EXPECT_EQ(page.total, 2);
     ASSERT_EQ(page.revisions.size(), 1U);
     EXPECT_EQ(page.revisions[0].job, first);
+}
+
+TEST_P(StoreTest, ManyThatAreChangedAtOnceHaveARevisionEach)
+{
+    const Author ann{"ann", "10.0.0.7", "the disk is full"};
+    const std::vector<Job> jobs{store_->add_job(draft("a"), t0), store_->add_job(draft("b"), t0)};
+    const std::vector<JobId> ids{jobs[0].id, jobs[1].id};
+    database_->execute("UPDATE cron SET command = 'by hand' WHERE id = " + std::to_string(ids[1]));
+    JobPatch patch;
+    patch.set(&Job::stop, true);
+
+    const auto changed = store_->update_jobs(ids, patch, Edit(t0 + 1h, ann));
+
+    ASSERT_THAT(changed, SizeIs(2));
+    EXPECT_EQ(changed[1].command, "by hand");
+    EXPECT_THAT(history(*store_, ids[0]), SizeIs(2));
+    EXPECT_THAT(history(*store_, ids[1]), SizeIs(3)) << "what was changed by hand before as well";
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const Revision last = history(*store_, ids[i]).at(0);
+        EXPECT_EQ(last.by, ann);
+        EXPECT_EQ(last.effective_from, changed[i].effective_from);
+        EXPECT_FALSE(last.before.value().stop);
+        EXPECT_EQ(last.after, definition_of(changed[i]));
+    }
 }
 
 TEST_P(StoreTest, ManyThatAreDeletedAtOnceHaveRevisionsToo)

@@ -16,6 +16,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -588,18 +589,23 @@ public:
         return added;
     }
 
-    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override
+    std::vector<Job> update_jobs(std::span<const JobId> ids, const JobPatch& patch,
+                                 const Edit& edit) override
     {
         begin();
-        const auto found = tables_.jobs.find(id);
-        if (found == tables_.jobs.end()) return std::nullopt;
-        ++tables_.writes;
-        Job& job = found->second;
-        const Job before = job;
-        job = apply(std::move(job), patch);
-        job.effective_from = edit.at();
-        tables_.note(before, job, edit);
-        return job;
+        std::vector<Job> changed;
+        for (const JobId id : std::set<JobId>(ids.begin(), ids.end())) {
+            const auto found = tables_.jobs.find(id);
+            if (found == tables_.jobs.end()) continue;
+            Job& job = found->second;
+            const Job before = job;
+            job = apply(std::move(job), patch);
+            job.effective_from = edit.at();
+            tables_.note(before, job, edit);
+            changed.push_back(job);
+        }
+        if (!changed.empty()) ++tables_.writes;
+        return changed;
     }
 
     std::optional<Job> delete_job(JobId id, const Edit& edit) override

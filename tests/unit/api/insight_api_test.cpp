@@ -4,6 +4,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
+
 namespace peercron {
 namespace {
 
@@ -525,6 +527,40 @@ TEST_F(InsightApiTest, SeveralJobsAreStoppedByOneCall)
     EXPECT_EQ(ask("/cron/bulk", R"({"action":"run","search":"true"})").at("done"), 2);
     EXPECT_EQ(ask("/cron/bulk/delete", R"({"all":1})").at("done"), 2);
     EXPECT_THAT(tables_.jobs, IsEmpty());
+}
+
+TEST_F(InsightApiTest, ManyJobsAreChangedByFewTransactions)
+{
+    for (int i = 0; i < 1201; ++i) insert("").stop = i == 700;
+    start();
+    EXPECT_EQ(ask("/cron/bulk", R"({"action":"stop","all":true})").at("done"), 1201);
+    EXPECT_EQ(tables_.writes, 3U);
+    EXPECT_THAT(tables_.revisions, SizeIs(1200)) << "one was stopped already";
+    EXPECT_THAT(announced_, ElementsAre(SizeIs(500), SizeIs(500), SizeIs(201)));
+    EXPECT_EQ(ask("/cron/bulk", R"({"action":"stop","all":true})").at("done"), 1201);
+    EXPECT_THAT(tables_.revisions, SizeIs(1200)) << "nothing is changed";
+}
+
+TEST_F(InsightApiTest, WhatABulkActionHasChangedIsAnnouncedThoughTheNextChangeFails)
+{
+    for (int i = 0; i < 700; ++i) insert("");
+    start();
+    tables_.before_call = [this] { tables_.away = tables_.writes == 1; };
+    EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"stop","all":true})", 503).as_string()),
+                HasSubstr("connection refused"));
+    const auto is_stopped = [](const auto& entry) { return entry.second.stop; };
+    EXPECT_EQ(std::ranges::count_if(tables_.jobs, is_stopped), 500);
+    EXPECT_THAT(announced_, ElementsAre(SizeIs(500)));
+}
+
+TEST_F(InsightApiTest, ABulkActionSaysThatNoDispatcherKnowsOfIt)
+{
+    insert("one");
+    start();
+    announce_error_ = "there is no dispatcher at the moment";
+    EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"stop","all":true})", 503).as_string()),
+                HasSubstr("the jobs were changed and this is stored, but no dispatcher has"));
+    EXPECT_TRUE(tables_.jobs.begin()->second.stop);
 }
 
 TEST_F(InsightApiTest, ABulkActionNamesItsJobsInOneWay)

@@ -37,7 +37,10 @@ public:
     std::optional<Job> find_job(JobId) override { throw StoreError("server has gone away"); }
     std::vector<Job> find_jobs_by_id(std::span<const JobId>) override { return {}; }
     Job add_job(const Job&, const Edit&) override { return {}; }
-    std::optional<Job> update_job(JobId, const JobPatch&, const Edit&) override { return {}; }
+    std::vector<Job> update_jobs(std::span<const JobId>, const JobPatch&, const Edit&) override
+    {
+        return {};
+    }
     std::optional<Job> delete_job(JobId, const Edit&) override { return {}; }
     JobChanges changes_since(const JobCursor&) override { return {}; }
     std::vector<JobId> job_ids() override { return {}; }
