@@ -133,12 +133,6 @@ std::vector<JobId> ids_of(std::span<const NamedJob> jobs)
     return ids;
 }
 
-asio::awaitable<void> announce_some(const ApiContext& context, std::span<const NamedJob> jobs)
-{
-    std::string what = "the jobs were changed and this is stored";
-    co_await confirm_change(context, ids_of(jobs), std::move(what));
-}
-
 /// What starts a job ends the pauses that are of it alone.
 void end_own_pauses(Store& store, std::span<const NamedJob> jobs, const Edit& edit)
 {
@@ -170,6 +164,7 @@ asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Ac
                                  BulkResult& result)
 {
     const std::span<const NamedJob> all = result.jobs;
+    std::string unconfirmed;
     for (std::size_t begin = 0; begin < all.size(); begin += jobs_of_a_change) {
         const auto some = all.subspan(begin, std::min(jobs_of_a_change, all.size() - begin));
         const Edit edit = edit_by(context, call);
@@ -179,7 +174,13 @@ asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Ac
             return set_stop(store, some, action == Action::stop, edit);
         };
         result.done += co_await context.store.call(change);
-        co_await announce_some(context, some);
+        const Result<void> told = co_await await_answer(context.announce(ids_of(some)));
+        if (told.has_error()) unconfirmed = told.error().message;
+    }
+    if (!unconfirmed.empty()) {
+        throw_unconfirmed(
+            counted(result.done, "job was", "jobs were") + " changed and this is stored",
+            unconfirmed);
     }
 }
 

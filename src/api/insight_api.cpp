@@ -288,15 +288,20 @@ Failure newest_failure(Store& store, const Job& job, WallTime before)
     // Behind what is planned ahead, and attempts that wait.
     std::int32_t parts = parts_of(job);
     if (runs_at_every_node(job)) {
-        for (const LogRow& row : store.job_rows_before(job.id, before, 1)) parts = row.run.id.parts;
+        // A fire that was skipped as a whole is one row.
+        constexpr std::size_t newest = 8;
+        for (const LogRow& row : store.job_rows_before(job.id, before, newest)) {
+            parts = std::max(parts, row.run.id.parts);
+        }
     }
     const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts);
     for (LogRow& row : store.job_rows_before(job.id, before, some)) {
         if (row.run.rehearsal) continue;
         const RunState state = row.run.state;
         const bool waits = state == RunState::planned && row.run.id.attempt > 1 && row.retry_at;
-        if (waits)
+        if (waits) {
             failure.retry_at = std::min(failure.retry_at.value_or(*row.retry_at), *row.retry_at);
+        }
         const bool has_failed = has_run(state) && state != RunState::success;
         if (has_failed && !failure.run) failure.run = std::move(row);
     }

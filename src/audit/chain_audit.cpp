@@ -97,6 +97,7 @@ std::optional<ChainAudit::End> ChainAudit::end_of(std::span<const LedgerEntry> a
         std::int32_t rows = 0;
         RunState last = RunState::planned;  ///< as its row says
         RunState state = RunState::planned;
+        std::int32_t of = 1;  ///< RunId::parts
     };
     std::map<std::int32_t, Part> parts;
     End end;
@@ -110,16 +111,20 @@ std::optional<ChainAudit::End> ChainAudit::end_of(std::span<const LedgerEntry> a
         Part& part = parts[row.id.part];
         ++part.rows;
         part.last = row.state;
+        part.of = row.id.parts;
         part.state = is_of_failure ? RunState::failed : row.state;
     }
     std::vector<RunState> states;
+    std::int32_t of = 1;  // rows that were taken back may be of an earlier cut
     for (const auto& [number, part] : parts) {
         const bool was_taken_back = part.rows == 1 && part.last == RunState::revoked;
-        if (!was_taken_back) states.push_back(part.state);
+        if (!was_taken_back) {
+            states.push_back(part.state);
+            of = part.of;
+        }
         end.is_final = end.is_final && is_final(part.last);
     }
     if (states.empty()) return std::nullopt;
-    const std::int32_t of = attempts.back().id.parts;
     end.state = of == 1 ? states.back() : state_of_fire(states, of);
     return end;
 }

@@ -7,6 +7,7 @@
 #include "schedule/schedule.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -181,11 +182,30 @@ Result<std::string> take_schedule(std::string_view& line)
     return as_result(std::move(cron_set));
 }
 
+/// "*", "10", "MON", "5L": what lists, ranges and steps of a field are made of.
+bool is_of_field(std::string_view text)
+{
+    static constexpr std::array<std::string_view, 19> names{
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
+        "nov", "dec", "sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+    if (text.find_first_not_of("0123456789*?LW") == std::string_view::npos) return true;
+    return std::ranges::any_of(names, [text](std::string_view name) {
+        return text.size() == name.size() &&
+               ::strncasecmp(text.data(), name.data(), name.size()) == 0;
+    });
+}
+
 /// Whether there is a sixth field, which others take for a year, or for seconds before the others.
 bool begins_with_field(std::string_view line)
 {
-    const std::string_view word = line.substr(0, line.find_first_of(" \t"));
-    return !word.empty() && word.find_first_not_of("0123456789*/,-") == std::string_view::npos;
+    std::string_view rest = line.substr(0, line.find_first_of(" \t"));
+    if (rest.empty()) return false;
+    while (true) {
+        const auto end = rest.find_first_of("/,-#");
+        if (!is_of_field(rest.substr(0, end))) return false;
+        if (end == std::string_view::npos) return true;
+        rest.remove_prefix(end + 1);
+    }
 }
 
 /// The command and what it reads: an unescaped % ends it, later ones are line breaks.

@@ -58,19 +58,27 @@ std::vector<boost::json::value> parts_of_fire(ApiClient& client, const boost::js
     const std::int64_t parts = fire.number_or("parts", 1);
     if (parts <= 1) return {first};
     const std::int64_t at = fire.number_or("scheduled_at", 0);
+    constexpr std::int64_t rows_at_once = 1000;
+    constexpr std::int64_t most_pages = 1000;
     std::map<std::int64_t, boost::json::value> found;
     // First those that are planned: one that starts between the two answers is in the second.
     for (const std::string_view state : {"planned", ""}) {
         Query query{{"cron_id", fire.number_text("cron_id")},
                     {"from", std::to_string(at / 1000)},
                     {"to", std::to_string(at / 1000 + 1)},
-                    {"limit", "1000"}};
+                    {"limit", std::to_string(rows_at_once)}};
         if (!state.empty()) query.emplace_back("state", state);
-        const boost::json::value rows = client.get("/log/list", query);
-        for (const boost::json::value& row : rows_of(rows)) {
-            const AnswerFields run(row);
-            const bool is_of_fire = run.number("scheduled_at") == at && run.number("attempt") == 1;
-            if (is_of_fire) found.insert_or_assign(run.number_or("part", 0), row);
+        for (std::int64_t page = 1; page <= most_pages; ++page) {
+            Query of_page = query;
+            of_page.emplace_back("page", std::to_string(page));
+            const boost::json::value rows = client.get("/log/list", of_page);
+            for (const boost::json::value& row : rows_of(rows)) {
+                const AnswerFields run(row);
+                const bool is_of_fire =
+                    run.number("scheduled_at") == at && run.number("attempt") == 1;
+                if (is_of_fire) found.insert_or_assign(run.number_or("part", 0), row);
+            }
+            if (std::ssize(rows_of(rows)) < rows_at_once) break;
         }
     }
     if (std::ssize(found) != parts) {

@@ -1,5 +1,6 @@
 #include "dispatch/asked_runs.hpp"
 
+#include "model/counted_part.hpp"
 #include "model/run_request.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -109,7 +110,8 @@ Result<RunId> AskedRuns::run_again(const RunId& fire, const std::optional<LogRow
         if (is_of_part && is_same_fire(open, id)) {
             return Error{fmt::format("{} has not ended", to_string(open))};
         }
-        const bool is_counted = id.node.empty() ? is_of_part : open.node == id.node;
+        const bool is_counted =
+            id.node.empty() ? counted_part(open) == id.part : open.node == id.node;
         if (is_counted && book_.runs.at(open).order.start_at <= now.wall) ++under_way;
     }
     const Concurrency concurrency = concurrency_of(planned->job);

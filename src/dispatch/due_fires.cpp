@@ -100,6 +100,9 @@ void DueFires::plan_part(const PlannedJob& planned, const Job& version, const Ru
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
         book_.unplaced.insert(id);
+        // Its row may name a node that has it no longer.
+        run->second.has_left_node =
+            taken_back.mapped().has_left_node || !taken_back.mapped().node().empty();
         // Of how many it is, and of which node, its row has to say before any of the others starts.
         const RunId& before = taken_back.key();
         const bool is_cut_again = before.parts != id.parts || before.node != id.node;

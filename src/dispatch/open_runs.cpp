@@ -1,5 +1,7 @@
 #include "dispatch/open_runs.hpp"
 
+#include "model/counted_part.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -108,7 +110,7 @@ std::vector<OpenRuns::Holder> OpenRuns::runs_of(JobId job, std::int32_t part) co
 {
     std::vector<Holder> holders;
     for (const RunId& id : of_job(job)) {
-        if (id.part != part) continue;
+        if (counted_part(id) != part) continue;
         const NodeName& node = runs_.at(id).node_;
         const bool is_new = std::ranges::find(holders, node, &Holder::node) == holders.end();
         if (!node.empty() && is_new) holders.push_back({node, id, {}});
@@ -137,7 +139,8 @@ bool OpenRuns::is_behind_another(const RunId& id) const
     const WallTime start = runs_.at(id).order.start_at;
     for (const RunId& other : of_job(id.job)) {
         if (!(other < id)) break;
-        const bool is_its = id.node.empty() ? other.part == id.part : other.node == id.node;
+        const bool is_its =
+            id.node.empty() ? counted_part(other) == id.part : other.node == id.node;
         if (!is_its) continue;
         const TrackedRun& earlier = runs_.at(other);
         // With jitter it may be due later.

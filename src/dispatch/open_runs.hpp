@@ -47,7 +47,7 @@ public:
     std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
     std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
     Requirement requirement = Requirement::none;
-    bool has_left_node = false;  ///< its row says yet that a node has it
+    bool has_left_node = false;  ///< its row still names one that no longer has it
     /// Nobody has said which locks its node gave it: it may hold any.
     bool may_hold_any_lock = false;
 

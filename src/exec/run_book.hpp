@@ -1,6 +1,7 @@
 #pragma once
 
 #include "exec/held_locks.hpp"
+#include "model/counted_part.hpp"
 #include "model/run.hpp"
 #include "wire/message.hpp"
 
@@ -209,8 +210,7 @@ private:
     using Running = std::unordered_map<RunId, Run>;
     /// What a limit of runs at a time counts: the fires of most jobs have one part.
     using PartOfJob = std::pair<JobId, std::int32_t>;
-    /// Parts that belong to nodes are all of this one, whatever their numbers are.
-    static PartOfJob part_of(const RunId& id) { return {id.job, id.node.empty() ? id.part : 0}; }
+    static PartOfJob part_of(const RunId& id) { return {id.job, counted_part(id)}; }
     using ByTime = std::set<std::pair<WallTime, RunId>>;
     /// Fires that wait for slots of the same sort, and the runs that have some.
     struct Line {

@@ -113,7 +113,7 @@ def test_a_job_with_shards_runs_all_its_parts_and_ends_as_the_worst(node):
 
 def test_alone_a_job_at_every_node_is_one_part_which_belongs_to_the_node(node):
     added = data(node("job", "add", "--name", "everywhere", "--cron", "0 0 1 1 *", "--spread", "every", "--json",
-                      "--", 'echo "$PEERCRON_SHARD of $PEERCRON_SHARDS"'))
+                      "--", "sh", "-c", 'echo "$PEERCRON_SHARD of $PEERCRON_SHARDS"'))
     assert added["spread"] == "every"
     assert node("job", "run-now", "everywhere", "--wait").stdout == "0 of 1\n"
     row = data(node("job", "run-now", "everywhere", "--wait", "--json"))

@@ -12,7 +12,7 @@ import time
 from harness import HOST, due_seconds, let_pass, now_ms, running_cluster, running_solo, assert_each_fire_once, wait_until
 
 NEVER = "0 0 0 1 1 * 2199"
-MOST_WAKES = 12  # of all threads together, in a second; some eight are usual, of which the I/O thread has four
+MOST_WAKES = 16  # of all threads together, in a second; some eight are usual, of which the I/O thread has four
 O_CLOEXEC = 0o2000000
 
 # A program that runs another one as if the kernel had no close_range(2): system call 436 fails with ENOSYS.

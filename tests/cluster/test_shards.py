@@ -70,7 +70,7 @@ def test_a_fire_runs_each_part_once_and_on_several_nodes(cluster):
 def test_a_part_that_fails_is_tried_again_alone(cluster):
     witness = PartWitness(cluster)
     command = f'{witness.command}; [ "$PEERCRON_SHARD" -ne 2 ] || [ "$PEERCRON_ATTEMPT" -ge 2 ]'
-    job = cluster.add_once(command, next_second(3), spread="shards", shards=4, retries=1, retry_delay=1)
+    job = cluster.add(command, start_time=next_second(3), run_limit=1, spread="shards", shards=4, retries=1, retry_delay=1)
     nodes = wait_parts(cluster, job, [(0, 4, 1, "success"), (1, 4, 1, "success"), (2, 4, 1, "failed"),
                                       (2, 4, 2, "success"), (3, 4, 1, "success")])
     assert witness.runs() == [(0, 4, 1, nodes[0]), (1, 4, 1, nodes[1]), (2, 4, 1, nodes[2]), (2, 4, 2, nodes[3]),

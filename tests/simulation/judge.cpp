@@ -68,10 +68,15 @@ std::pair<std::string, std::int64_t> lock_of(const std::string& word)
     return {word.substr(0, colon), std::stoll(word.substr(colon + 1))};
 }
 
-/// What its job's limit of runs at a time holds for.
-std::pair<JobId, std::string> limited_by(const RunId& id)
+/// Whether a limit of runs at a time counts `other`, a run of the same job that is alive, when
+/// `run` starts. A part that belongs to a node meets what is there; a run that belongs to none
+/// meets those of its own part, and as the first part all that belong to nodes.
+bool is_met_by(const Execution& run, const Execution& other)
 {
-    return {id.job, id.node.empty() ? std::to_string(id.part) : id.node};
+    const RunId& id = run.order.id;
+    const RunId& its = other.order.id;
+    if (!id.node.empty()) return other.node == run.node && (!its.node.empty() || its.part == 0);
+    return its.node.empty() ? its.part == id.part : id.part == 0;
 }
 
 /// Whether it may have to wait for other runs.
@@ -643,11 +648,12 @@ void Judge::started(Execution& execution)
     }
     check_locks(execution);
     if (order.concurrency.limit > 0) {
-        auto& alive = limited_[limited_by(id)];
-        if (static_cast<std::int64_t>(alive.size()) >= order.concurrency.limit) {
+        std::vector<const Execution*>& alive = limited_[id.job];
+        const auto is_met = [&](const Execution* other) { return is_met_by(execution, *other); };
+        if (std::ranges::count_if(alive, is_met) >= order.concurrency.limit) {
+            const Execution& other = **std::ranges::find_if(alive, is_met);
             broken("more runs at a time than there may be",
-                   fmt::format("{}, and {} on {}", who, to_string(alive[0]->order.id),
-                               alive[0]->node));
+                   fmt::format("{}, and {} on {}", who, to_string(other.order.id), other.node));
         }
         alive.push_back(&execution);
     }
@@ -668,7 +674,7 @@ void Judge::ended(const Execution& execution)
     world_.trace("END {} on {}: {}", to_string(execution.order.id), execution.node,
                  execution.killed ? "killed" : std::to_string(execution.exit_code));
     const RunId& id = execution.order.id;
-    std::erase(limited_[limited_by(id)], &execution);
+    std::erase(limited_[id.job], &execution);
     for (auto& [name, lock] : locks_) std::erase(lock.holders, &execution);
 }
 
@@ -734,9 +740,9 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
     for (const auto& [id, executions] : executions_) {
         if (!rows_.contains(id)) broken("ran, and has no row", to_string(id));
     }
-    for (const auto& [part, alive_runs] : limited_) {
+    for (const auto& [job, alive_runs] : limited_) {
         if (!alive_runs.empty()) {
-            broken("a run that never ended", fmt::format("of job {}", part.first));
+            broken("a run that never ended", fmt::format("of job {}", job));
         }
     }
     for (const auto& [id, versions] : versions_) {

@@ -197,7 +197,7 @@ private:
     std::map<RunId, std::vector<const Execution*>> executions_;
     /// Of each part of the fires of a job, or each node to which parts belong, those that are
     /// alive.
-    std::map<std::pair<JobId, std::string>, std::vector<const Execution*>> limited_;
+    std::map<JobId, std::vector<const Execution*>> limited_;
     struct Lock {
         std::int64_t limit = 1;
         std::vector<const Execution*> holders;  ///< that are alive

@@ -70,7 +70,9 @@ const second = (at: number) => Math.floor(at / 1000);
 /** The fire before the end of that second; both are of the first job that has a schedule. */
 async function findFires(jobs: readonly Job[], at: number | undefined): Promise<{ at: number | null; earlier: number | null }> {
   const first = jobs.find((job) => (job.run_after ?? []).length === 0) ?? jobs[0]!;
-  const limit = 25 + 3 * (first.shards ?? 1); // the rows of both
+  // Of a job that runs at every node only the rows say how many of them a fire has.
+  const { list: newest } = await calls.runs({ cron_id: first.id, limit: 1 });
+  const limit = 25 + 3 * Math.max(first.shards ?? 1, newest[0]?.parts ?? 1); // the rows of both
   const { list } = await calls.runs({ cron_id: first.id, limit, to: at === undefined ? undefined : second(at) + 1 });
   const times = list.map((run) => run.scheduled_at).filter((time) => time !== null);
   const shown = at ?? times[0] ?? null;

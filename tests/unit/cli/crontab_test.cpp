@@ -135,8 +135,9 @@ TEST(CrontabTest, WhatANodeWouldRefuseIsNotTakenOver)
 
 TEST(CrontabTest, SecondsAndYearsAreNoCommands)
 {
-    for (const std::string line : {"*/10 * * * * * echo", "0 30 2 * * 1-5 * echo",
-                                   "*/5 * * * * 2027 echo", "@daily * echo"}) {
+    for (const std::string line :
+         {"*/10 * * * * * echo", "0 30 2 * * 1-5 * echo", "*/5 * * * * 2027 echo", "@daily * echo",
+          "0 0 2 * * MON-FRI * echo", "*/10 * * * * ? * echo", "0 0 12 1 * SUN 2027 echo"}) {
         for (const CrontabPlan& plan : {read_user(line), read_system(line)}) {
             EXPECT_THAT(plan.jobs, IsEmpty()) << line;
             EXPECT_EQ(plan.refused, 1U) << line;
