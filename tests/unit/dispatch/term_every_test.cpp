@@ -142,6 +142,24 @@ TEST_F(TermEveryTest, OnlyNodesThatCanTakePartsCount)
     EXPECT_THAT(ordered_texts(), ElementsAre("0 of 1 at " + beta));
 }
 
+TEST_F(TermEveryTest, AJobThatRunsAtOneNodeAgainIsBesideItsRunsAtTheOthers)
+{
+    Job job = everywhere();
+    job.is_mutex = true;
+    plan(job);
+    pass_to(60s, {alpha, beta});
+    report(beta, part(1), RunState::running);
+    end(part(0), RunState::success);
+    step();
+    at(61s);
+    job.spread = Spread::one;
+    change(job, 61s);
+    pass_to(118s, {alpha, beta});
+    step();
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].first, beta) << "its run as part 1 is alive there";
+}
+
 TEST_F(TermEveryTest, APartWaitsForItsNode)
 {
     plan(everywhere());
