@@ -376,9 +376,13 @@ class Judge:
     def was_skipped_ahead(self, token, row):
         """Whether it was decided before the job changed that the fire, due by then, would not start."""
         decided = row.dispatch_time * SECOND
-        versions = [version for at in (decided, decided + SECOND) for version in self.histories[token].at(at)]
         return row.state == "skipped" and decided < row.scheduled_at * MS and \
-            verdict_of(versions, row.scheduled_at // 1000) != "never"
+            all(self.was_due_at(decided, cause, row.scheduled_at // 1000) for cause in self.parents_of(token) or [token])
+
+    def was_due_at(self, moment, token, second):
+        """Whether the job was to fire then, by what it was at the moment or within the next second."""
+        versions = [version for at in (moment, moment + SECOND) for version in self.histories[token].at(at)]
+        return verdict_of(versions, second) != "never"
 
     def gaps_are_what_they_say(self):
         for job, gaps in self.gaps.items():

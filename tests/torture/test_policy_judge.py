@@ -6,7 +6,7 @@ import pytest
 import calendars
 import jobs
 from policy_judge import CalendarHistory, runs_after
-from test_judge import LAST, NODES, SECOND, ZERO, Scene
+from test_judge import LAST, NODES, SECOND, ZERO, Scene, version_of
 
 
 @pytest.fixture
@@ -245,6 +245,25 @@ def chain(scene):
     for token in (scene.good, scene.bad):
         scene.forget(token, LAST)
     return scene
+
+
+def test_a_child_is_skipped_with_a_fire_that_was_excluded_before_its_job_was_stopped(scene):
+    says(scene, -4, (LAST - 10, LAST + 10))
+    is_open = {"cron": "*/10 * * * * *", "name": "market", "calendar": "!frozen"}
+    follows = {"cron": None, "run_after": "market", "run_after_on": "end"}
+    parent, child = scene.job(added=-4, **is_open), scene.job(added=-3, **follows)
+    for second in range(0, LAST - 10, 10):
+        scene.ran(child, second, late=0.05, requested_by="after market (job 1: success)")
+    for token, what in ((parent, is_open), (child, follows)):
+        scene.change(token, "stop", LAST - 1, version_of(stop=True, **what))
+    scene.forget(parent, LAST - 10)
+    scene.forget(parent, LAST)
+    for second in (LAST - 10, LAST):
+        for token, why in ((parent, "calendar: in frozen"), (child, "parent: market was skipped (calendar)")):
+            row = scene.row(token, second, "skipped", why, dispatch_time=ZERO + second - 2)
+    assert scene.broken() == []
+    row.dispatch_time = ZERO + LAST
+    assert "extra" in scene.broken()
 
 
 def test_children_that_run_as_their_parents_ended_are_clean(chain):
