@@ -555,12 +555,12 @@ TEST_F(InsightApiTest, WhatABulkActionHasChangedIsAnnouncedThoughTheNextChangeFa
 
 TEST_F(InsightApiTest, ABulkActionSaysThatNoDispatcherKnowsOfIt)
 {
-    insert("one");
+    for (int i = 0; i < 501; ++i) insert("job" + std::to_string(i));  // more than at a time
     start();
     announce_error_ = "there is no dispatcher at the moment";
     EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"stop","all":true})", 503).as_string()),
-                HasSubstr("the jobs were changed and this is stored, but no dispatcher has"));
-    EXPECT_TRUE(tables_.jobs.begin()->second.stop);
+                HasSubstr("501 jobs were changed and this is stored, but no dispatcher has"));
+    for (const auto& [id, job] : tables_.jobs) EXPECT_TRUE(job.stop) << id;
 }
 
 TEST_F(InsightApiTest, ABulkActionNamesItsJobsInOneWay)
