@@ -19,7 +19,11 @@ async function screens(browser) {
           calls: performance
             .getEntriesByType('resource')
             .filter((entry) => entry.initiatorType === 'fetch' && entry.responseEnd > 0 && !entry.name.endsWith('/events'))
-            .map((entry) => ({ path: new URL(entry.name).pathname.replace(/\d+/g, 'N'), took: entry.responseEnd - entry.requestStart })),
+            .map((entry) => ({
+              path: new URL(entry.name).pathname.replace(/\d+/g, 'N'),
+              url: new URL(entry.name).pathname + new URL(entry.name).search,
+              took: entry.responseEnd - entry.requestStart,
+            })),
         }))),
       });
       await page.context().close();

@@ -99,6 +99,8 @@ std::string Distribution::to_text() const
 std::optional<Distribution> Distribution::parse(std::string_view text, std::int64_t fades_at)
 {
     Distribution read(fades_at);
+    constexpr std::size_t shortest_bucket = 4;  // "1:2,"
+    read.buckets_.reserve(text.size() / shortest_bucket + 1);
     const char* at = text.data();
     const char* const end = at + text.size();
     while (at != end) {

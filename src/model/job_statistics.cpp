@@ -15,7 +15,7 @@ constexpr std::string_view format_of_statistics = "1";
 constexpr std::string_view format_with_parts = "3";
 constexpr std::string_view format_of_tally = "1";
 
-constexpr int number_base = 36;
+constexpr unsigned number_base = 36;
 constexpr char separator = ' ';
 constexpr char not_ended = '-';
 
@@ -39,12 +39,20 @@ public:
         if (!out_.empty()) out_ += separator;
         out_ += text;
     }
+    /// std::to_chars() divides by a base that it learns when it runs, which takes far longer.
     void number(std::int64_t number)
     {
+        constexpr std::string_view all = "0123456789abcdefghijklmnopqrstuvwxyz";
         char digits[16];
-        const auto end =
-            std::to_chars(std::begin(digits), std::end(digits), number, number_base).ptr;
-        text({std::begin(digits), end});
+        char* first = std::end(digits);
+        const auto bits = static_cast<std::uint64_t>(number);
+        std::uint64_t rest = number < 0 ? 0 - bits : bits;
+        do {
+            *--first = all[rest % number_base];
+            rest /= number_base;
+        } while (rest != 0);
+        if (number < 0) *--first = '-';
+        text({first, std::end(digits)});
     }
     void time(const std::optional<WallTime>& time)
     {
@@ -354,6 +362,7 @@ std::optional<JobStatistics> JobStatistics::parse(std::string_view text)
         statistics.cut_fires_.push_back(std::move(fire));
     }
     std::int64_t before = 0;
+    statistics.ticks_.reserve(most_ticks + 1);
     while (read.is_good() && !read.is_whole() && statistics.ticks_.size() < most_ticks) {
         RunTick tick;
         before += read.number();
