@@ -82,16 +82,16 @@ std::optional<std::int64_t> Distribution::quantile(double share) const
 std::string Distribution::to_text() const
 {
     std::string text;
-    const auto append = [&text](std::int64_t number) {
-        char digits[24];
-        const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
-        text.append(std::begin(digits), end);
-    };
+    constexpr std::size_t usual_bucket = 6;  // "112:3,"
+    text.reserve(buckets_.size() * usual_bucket);
     for (const Bucket& bucket : buckets_) {
-        if (!text.empty()) text += ',';
-        append(bucket.place);
-        text += ':';
-        append(bucket.count);
+        char written[48];
+        char* at = std::begin(written);
+        if (!text.empty()) *at++ = ',';
+        at = std::to_chars(at, std::end(written), bucket.place).ptr;
+        *at++ = ':';
+        at = std::to_chars(at, std::end(written), bucket.count).ptr;
+        text.append(std::begin(written), at);
     }
     return text;
 }

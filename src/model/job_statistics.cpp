@@ -52,7 +52,8 @@ public:
             rest /= number_base;
         } while (rest != 0);
         if (number < 0) *--first = '-';
-        text({first, std::end(digits)});
+        if (!out_.empty()) *--first = separator;
+        out_.append(first, std::end(digits));
     }
     void time(const std::optional<WallTime>& time)
     {
@@ -86,11 +87,18 @@ public:
     }
     std::int64_t number()
     {
-        const std::string_view field = text();
         std::int64_t number = 0;
-        const char* const end = field.data() + field.size();
-        const auto read = std::from_chars(field.data(), end, number, number_base);
-        if (read.ec != std::errc() || read.ptr != end) is_good_ = false;
+        const char* const end = rest_.data() + rest_.size();
+        const auto read = std::from_chars(rest_.data(), end, number, number_base);
+        const bool is_whole = read.ptr == end || *read.ptr == separator;
+        if (is_at_end_ || read.ec != std::errc() || !is_whole) {
+            is_good_ = false;
+            text();
+            return number;
+        }
+        is_at_end_ = read.ptr == end;
+        rest_.remove_prefix(static_cast<std::size_t>(read.ptr - rest_.data()));
+        if (!is_at_end_) rest_.remove_prefix(1);
         return number;
     }
     WallTime time() { return from_unix_millis(number()); }
