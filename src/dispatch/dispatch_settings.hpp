@@ -13,8 +13,8 @@ struct DispatchSettings {
     /// looks share (base/shared_pause.hpp).
     bool is_alone = false;
     std::chrono::milliseconds lookahead{2000};
-    /// The longest time between two commits: it tells a deposed dispatcher, and moves
-    /// planned-through.
+    /// The longest time between two commits: it tells a deposed dispatcher, of which there is none
+    /// when alone, and moves planned-through. No longer than `lookahead`, or one second.
     std::chrono::milliseconds longest_plan_pause{1000};
     std::chrono::milliseconds misfire_window{60000};  ///< of jobs without one; 0 = no limit
     std::chrono::milliseconds start_deadline{300'000};

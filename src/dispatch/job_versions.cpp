@@ -96,9 +96,9 @@ bool JobVersions::is_cut_otherwise(const TrackedRun& run) const
     if (!is_of_newest(run)) return false;
     const RunId& id = run.order.id;
     const Job& job = jobs_.find(id.job)->job;
-    const bool has_nodes = runs_at_every_node(job);
-    if (has_nodes || !id.node.empty()) return has_nodes == id.node.empty();
-    return id.parts != parts_of(job);
+    // A run that found no node is cut otherwise, too: there may be some now.
+    if (runs_at_every_node(job)) return id.node.empty();
+    return !id.node.empty() || id.parts != parts_of(job);
 }
 
 Reason JobVersions::why_taken_back(JobId job) const

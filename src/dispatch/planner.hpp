@@ -27,7 +27,7 @@ public:
     /// The next fire's time; nullopt when no job will ever fire.
     std::optional<WallTime> next_due();
 
-    /// So many parts a fire may have of a job that runs at every node.
+    /// How many parts a fire of a job that runs at every node may have.
     void expect_nodes(std::size_t count) { nodes_ = std::max<std::size_t>(count, 1); }
 
     /// What to do with a job after one of its fires was handed out.

@@ -51,7 +51,7 @@ def fires_of(rows):
 
 
 def have_succeeded_everywhere(count, nodes):
-    """Whether that many fires have, each with a part for each of so many nodes."""
+    """Tells whether at least `count` fires have succeeded, each at this number of nodes."""
     def check(rows):
         whole = [fire for fire in fires_of(rows).values()
                  if len(fire) == nodes and all(row["state"] == "success" for row in fire)]

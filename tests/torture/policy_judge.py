@@ -199,7 +199,7 @@ class PolicyJudge:
             if seen:
                 offsets.append(offset)
         self.counts["fires with jitter"] += len(offsets)
-        # Of so many that are chosen at random, some are in each fourth of it.
+        # They are chosen at random: of this many, some are in each fourth of it.
         if len(offsets) >= FEW and max(offsets) - min(offsets) < jitter * 1000 / 4:
             self.wrong("jitter", f"all of its {len(offsets)} fires started from {min(offsets) / 1000:.3f} to"
                        f" {max(offsets) / 1000:.3f} s after their times", token, None)
