@@ -92,6 +92,8 @@ test('the page is painted before its script has been read', async () => {
     await route.continue();
   });
   await page.goto(ui('job/nightly-backup'), { waitUntil: 'commit' });
+  // A browser that has not painted yet answers with places of a page without its style sheet.
+  await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
   await page.waitForSelector('.rail .brand:has-text("peercron")');
   assert.equal(await page.locator('.rail nav').count(), 0);
   const before = await page.locator('.rail .brand').boundingBox();
