@@ -1,6 +1,6 @@
 #include "fuzzers.hpp"
 #include "wire/peer_session.hpp"
-#include "wire/psk_tls.hpp"
+#include "wire/peer_tls.hpp"
 
 #include <algorithm>
 #include <memory>

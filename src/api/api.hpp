@@ -90,7 +90,7 @@ struct ApiContext {
     /// "ok", or what is to be said about this node's clock.
     std::function<std::string()> clock_state;
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
-    /// When the certificate of the API ends; nullopt: there is none.
+    /// When the first of the node's certificates ends; nullopt: there is none.
     std::function<std::optional<WallTime>()> certificate_expiry;
     /// Why no calls should be sent to this node now, for people; "" = they may be sent.
     std::function<std::string()> not_ready;

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 #include <spdlog/fmt/fmt.h>
 #include <boost/system/error_code.hpp>
 
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <memory>
 
 namespace peercron {
 namespace {
@@ -67,6 +69,37 @@ Result<void> trust(ssl::context& context, const std::string& file)
         fmt::format("{} has no certificates in PEM that can be used ({})", file, error.message())};
 }
 
+/// As the other ends will judge the certificate, whichever of the two is the server.
+Result<void> check_own_certificate(const ssl::context& context, const TlsFiles& files)
+{
+    auto* const handle = const_cast<ssl::context&>(context).native_handle();  // only reads
+    STACK_OF(X509)* between = nullptr;
+    SSL_CTX_get0_chain_certs(handle, &between);
+    for (const char* const role : {"ssl_server", "ssl_client"}) {
+        const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> check(
+            X509_STORE_CTX_new(), X509_STORE_CTX_free);
+        if (!check ||
+            X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(handle),
+                                SSL_CTX_get0_certificate(handle), between) != 1 ||
+            X509_STORE_CTX_set_default(check.get(), role) != 1) {
+            ERR_clear_error();
+            return Error{"OpenSSL cannot check a certificate"};
+        }
+        if (X509_verify_cert(check.get()) == 1) continue;
+        ERR_clear_error();
+        const int why = X509_STORE_CTX_get_error(check.get());
+        if (why == X509_V_ERR_INVALID_PURPOSE) {
+            return Error{
+                fmt::format("the certificate in {} is not for both ends of a connection: "
+                            "an extendedKeyUsage must have serverAuth and clientAuth",
+                            files.cert)};
+        }
+        return Error{fmt::format("peers that trust {} refuse the certificate in {}: {}", files.ca,
+                                 files.cert, X509_verify_cert_error_string(why))};
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<TlsContext> client_tls(const TlsFiles& files)
@@ -100,6 +133,25 @@ Result<TlsContext> server_tls(const TlsFiles& files, TlsVersion min)
     if (const auto trusted = trust(*context, files.ca); !trusted) return trusted.error();
     SSL_CTX_set_client_CA_list(context->native_handle(), SSL_load_client_CA_file(files.ca.c_str()));
     context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+    return context;
+}
+
+Result<TlsContext> peer_tls(const TlsFiles& files)
+{
+    auto context = std::make_shared<ssl::context>(ssl::context::tls);
+    SSL_CTX* const handle = context->native_handle();
+    if (SSL_CTX_set_min_proto_version(handle, TLS1_3_VERSION) != 1 ||
+        SSL_CTX_set_ciphersuites(handle, "TLS_AES_128_GCM_SHA256") != 1) {
+        ERR_clear_error();
+        return Error{"OpenSSL cannot use TLS 1.3 with AES-128-GCM"};
+    }
+    SSL_CTX_set_options(handle, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(handle, 0);
+    SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_OFF);
+    if (const auto used = use_identity(*context, files); !used) return used.error();
+    if (const auto trusted = trust(*context, files.ca); !trusted) return trusted.error();
+    context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+    if (const auto good = check_own_certificate(*context, files); !good) return good.error();
     return context;
 }
 

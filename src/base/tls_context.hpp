@@ -31,6 +31,11 @@ Result<TlsContext> client_tls(const TlsFiles& files);
 /// file that cannot be used, and why.
 Result<TlsContext> server_tls(const TlsFiles& files, TlsVersion min);
 
+/// For either end of a connection among equals: each shows a certificate of `ca`, for whatever
+/// name. TLS 1.3 with AES-128-GCM, a whole handshake for each connection. The Error names the file
+/// that cannot be used, and why: also when the other ends would refuse the certificate.
+Result<TlsContext> peer_tls(const TlsFiles& files);
+
 /// When the context's own certificate expires.
 WallTime certificate_expiry(const boost::asio::ssl::context& context);
 

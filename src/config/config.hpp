@@ -87,6 +87,11 @@ struct Config {
     bool insecure = false;  // [cluster] allow_insecure: beyond loopback without a secret
     enum class Encrypt : std::uint8_t { off, prefer, require };
     Encrypt encrypt = Encrypt::prefer;  // [cluster] encrypt: connections between nodes
+    struct PeerTls {
+        std::string cert;  // [cluster] cert: "" = nodes have no certificates
+        std::string key;   // [cluster] key
+        std::string ca;    // [cluster] ca: of all nodes
+    } peer_tls;
 
     struct Node {
         std::vector<std::string> labels;  // [node] labels: by which jobs say where they run

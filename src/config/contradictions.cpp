@@ -94,12 +94,15 @@ void check_mode(const Config& config, std::vector<Contradiction>& found)
 {
     if (config.mode != Config::Mode::solo || config.origins.contains("mode")) return;
     const Config defaults;
-    const std::array<std::pair<const char*, bool>, 5> keys{
+    const std::array<std::pair<const char*, bool>, 8> keys{
         {{"bind_address", config.bind_address != defaults.bind_address},
          {"service_name", config.service_name != defaults.service_name},
          {"lock_key", config.lock_key != defaults.lock_key},
          {"cluster.allow_insecure", config.insecure},
-         {"cluster.encrypt", config.encrypt != defaults.encrypt}}};
+         {"cluster.encrypt", config.encrypt != defaults.encrypt},
+         {"cluster.cert", !config.peer_tls.cert.empty()},
+         {"cluster.key", !config.peer_tls.key.empty()},
+         {"cluster.ca", !config.peer_tls.ca.empty()}}};
     for (const auto& [key, is_set] : keys) {
         if (!is_set) continue;
         found.push_back({key,
@@ -198,12 +201,35 @@ void check_tls(const Config& config, std::vector<Contradiction>& found)
     }
 }
 
+/// The certificates of nodes: both ends show one, so each needs all three files.
+void check_peer_tls(const Config& config, std::vector<Contradiction>& found)
+{
+    const std::array<std::pair<const char*, bool>, 3> keys{
+        {{"cluster.cert", !config.peer_tls.cert.empty()},
+         {"cluster.key", !config.peer_tls.key.empty()},
+         {"cluster.ca", !config.peer_tls.ca.empty()}}};
+    const auto is_set = [](const auto& key) { return key.second; };
+    const auto* const set = std::ranges::find_if(keys, is_set);
+    if (set == keys.end()) return;
+    for (const auto& [key, is_there] : keys) {
+        if (is_there) continue;
+        found.push_back({set->first, std::string("it is of no use without ") + key +
+                                         "; set cluster.cert, key and ca, or none of them"});
+    }
+    if (config.encrypt == Config::Encrypt::off) {
+        found.push_back({set->first,
+                         "nodes show certificates under TLS only, and cluster.encrypt is \"off\"; "
+                         "expected \"prefer\" or \"require\", or no certificate"});
+    }
+}
+
 }  // namespace
 
 std::vector<Contradiction> contradictions(const Config& config)
 {
     std::vector<Contradiction> found;
     check_tls(config, found);
+    check_peer_tls(config, found);
     check_mode(config, found);
     check_exposure(config, found);
     check_times(config.dispatch, found);

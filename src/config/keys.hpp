@@ -168,6 +168,9 @@ void visit(C& config, Visitor& visitor)
                 Secret{least_secret, "cluster.secret_file"});
     visitor.key("cluster.allow_insecure", config.insecure, Flag{});
     visitor.key("cluster.encrypt", config.encrypt, Choice<Config::Encrypt>{encryptions});
+    visitor.key("cluster.cert", config.peer_tls.cert, Text{file_or_none});
+    visitor.key("cluster.key", config.peer_tls.key, Text{file_or_none});
+    visitor.key("cluster.ca", config.peer_tls.ca, Text{file_or_none});
 
     visitor.key("node.labels", config.node.labels, Texts{node_label});
 

@@ -218,7 +218,13 @@ WardenSettings warden_settings(const Config& config, const std::string& version)
 {
     WardenSettings settings;
     if (config.mode == Config::Mode::solo) return settings;
-    settings.greeting = peer_settings(config, version).greeting;
+    GreetingSettings greeting = peer_settings(config, version).greeting;
+    // No reload reaches the warden, and it must wait for no file when the node is dead: it goes on
+    // with what was there at the start. If that is no good, the node does not start, and says why.
+    if (const auto context = peer_tls_of(config); context && *context) {
+        greeting.certificate = [certificate = *context] { return certificate; };
+    }
+    settings.greeting = std::move(greeting);
     settings.report = death_report_for(consul_settings(config, version));
     return settings;
 }

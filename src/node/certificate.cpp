@@ -7,16 +7,27 @@
 
 #include <chrono>
 #include <ctime>
+#include <utility>
 
 namespace peercron {
 
-Certificate::Certificate(const Config& config, prometheus::Registry& registry)
-    : context_(api_tls(config).value())
+Certificate::Kind Certificate::of_api()
+{
+    return {"the API", "peercron_tls_certificate_expiry_timestamp_seconds", api_tls};
+}
+
+Certificate::Kind Certificate::of_peer_port()
+{
+    return {"the peer port", "peercron_peer_certificate_expiry_timestamp_seconds", peer_tls_of};
+}
+
+Certificate::Certificate(Kind kind, const Config& config, prometheus::Registry& registry)
+    : kind_(std::move(kind)), context_(kind_.read(config).value())
 {
     if (!is_used()) return;
     expiry_ = &prometheus::BuildGauge()
-                   .Name("peercron_tls_certificate_expiry_timestamp_seconds")
-                   .Help("When the certificate of the API expires")
+                   .Name(kind_.metric)
+                   .Help("When the certificate of " + kind_.owner + " expires")
                    .Register(registry)
                    .Add({});
     tell();
@@ -29,11 +40,14 @@ std::optional<WallTime> Certificate::expiry() const
 
 bool Certificate::reload(const Config& fresh)
 {
-    const Result<TlsContext> read = api_tls(fresh);
+    if (!is_used()) return false;
+    const Result<TlsContext> read = kind_.read(fresh);
     if (!read) {
-        spdlog::error("node: the certificate of the API stays as it was: {}", read.error().message);
+        spdlog::error("node: the certificate of {} stays as it was: {}", kind_.owner,
+                      read.error().message);
         return false;
     }
+    if (*read == nullptr) return false;
     context_ = *read;
     tell();
     return true;
@@ -47,7 +61,7 @@ void Certificate::tell()
     expiry_->Set(seconds.count());
     const bool is_late = expiry < std::chrono::system_clock::now() + soon;
     spdlog::log(is_late ? spdlog::level::warn : spdlog::level::info,
-                "node: the certificate of the API expires at {:%Y-%m-%d %H:%M} UTC",
+                "node: the certificate of {} expires at {:%Y-%m-%d %H:%M} UTC", kind_.owner,
                 fmt::gmtime(static_cast<std::time_t>(seconds.count())));
 }
 

@@ -30,9 +30,13 @@ void ConfigReload::read_again()
     in_force_.http.tokens = fresh->http.tokens;
     in_force_.http.allow = fresh->http.allow;
     in_force_.http.local_admins = fresh->http.local_admins;
-    if (certificate_.is_used() && !fresh->tls.cert.empty() && certificate_.reload(*fresh)) {
+    if (certificate_.reload(*fresh)) {
         in_force_.tls = fresh->tls;
         changes.emplace_back("the certificate was read again");
+    }
+    if (peer_certificate_.reload(*fresh)) {
+        in_force_.peer_tls = fresh->peer_tls;
+        changes.emplace_back("the certificate of the peer port was read again");
     }
     api_.admit_by(access_rules(in_force_));
     spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));

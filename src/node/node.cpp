@@ -181,8 +181,9 @@ public:
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
           peers_(io_, peers_parts()),
-          certificate_(config, *metrics_),
-          reload_(config, surroundings.sources, certificate_, api_),
+          certificate_(Certificate::of_api(), config, *metrics_),
+          peer_certificate_(Certificate::of_peer_port(), config, *metrics_),
+          reload_(config, surroundings.sources, certificate_, peer_certificate_, api_),
           http_(io_, encrypted(http_settings(config, config.http_bind_address)), api_, *metrics_,
                 budget_),
           local_http_(io_, config, api_, *metrics_, budget_),
@@ -315,6 +316,7 @@ private:
                 .coordinator = *coordinator_,
                 .journal = journal_,
                 .certificate = certificate_,
+                .peer_certificate = peer_certificate_,
                 .readiness = readiness_,
                 .plan_store = plan_store_,
                 .record_store = record_store_,
@@ -333,6 +335,8 @@ private:
 
     Peers::Parts peers_parts()
     {
+        PeerSettings settings = peer_settings(config_, surroundings_.version);
+        settings.greeting.certificate = [this] { return peer_certificate_.context(); };
         return {.agent = agent_,
                 .outputs = outputs_,
                 .coordinator = *coordinator_,
@@ -340,7 +344,7 @@ private:
                 .readers = http_tasks_,
                 .metrics = *metrics_,
                 .self = config_.node_name(),
-                .settings = peer_settings(config_, surroundings_.version),
+                .settings = std::move(settings),
                 .connect_limit = config_.dispatch.silence_limit,
                 .start = [this](std::string name, asio::awaitable<void> task) {
                     start(cluster_tasks_, std::move(name), std::move(task));
@@ -400,7 +404,7 @@ private:
             .store_trouble = [this] { return facts_.store_trouble(); },
             .clock_state = [this] { return dispatcher_.clock(); },
             .journal = [this] { return to_string(journal_.state()); },
-            .certificate_expiry = [this] { return certificate_.expiry(); },
+            .certificate_expiry = [this] { return facts_.own().certificate_expiry; },
             .not_ready = [this] { return facts_.not_ready(); },
             .metrics = metrics_,
             .node = config_.node_name(),
@@ -656,6 +660,7 @@ private:
     Router operations_;
     Peers peers_;
     Certificate certificate_;
+    Certificate peer_certificate_;
     ConfigReload reload_;
     HttpServer http_;
     LocalServer local_http_;

@@ -7,10 +7,16 @@ namespace peercron {
 OwnFacts NodeFacts::own() const
 {
     const DiskJournal::State journal = parts_.journal.state();
-    return {.now = parts_.clock.now(),
-            .is_journal_failing = journal == DiskJournal::State::failing ||
-                                  journal == DiskJournal::State::unavailable,
-            .certificate_expiry = parts_.certificate.expiry()};
+    OwnFacts facts{.now = parts_.clock.now(),
+                   .is_journal_failing = journal == DiskJournal::State::failing ||
+                                         journal == DiskJournal::State::unavailable};
+    for (const Certificate* const one : {&parts_.certificate, &parts_.peer_certificate}) {
+        const auto expiry = one->expiry();
+        if (!expiry || (facts.certificate_expiry && *facts.certificate_expiry <= *expiry)) continue;
+        facts.certificate_expiry = expiry;
+        facts.certificate_owner = one->owner();
+    }
+    return facts;
 }
 
 ClusterFacts NodeFacts::cluster() const

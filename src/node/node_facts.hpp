@@ -32,6 +32,7 @@ public:
         const Coordinator& coordinator;
         const DiskJournal& journal;
         const Certificate& certificate;
+        const Certificate& peer_certificate;
         const StoreReadiness& readiness;
         const StorePool& plan_store;
         const StorePool& record_store;

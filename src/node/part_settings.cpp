@@ -215,6 +215,13 @@ Result<TlsContext> api_tls(const Config& config)
                       static_cast<TlsVersion>(config.tls.min));
 }
 
+Result<TlsContext> peer_tls_of(const Config& config)
+{
+    const bool has_peers = config.mode == Config::Mode::cluster;
+    if (!has_peers || config.peer_tls.cert.empty()) return TlsContext();
+    return peer_tls({config.peer_tls.cert, config.peer_tls.key, config.peer_tls.ca});
+}
+
 std::filesystem::path local_socket(const Config& config)
 {
     if (config.http.socket == "none") return {};

@@ -50,6 +50,10 @@ HttpSettings http_settings(const Config& config, const std::string& address);
 /// cannot be used.
 Result<TlsContext> api_tls(const Config& config);
 
+/// What this node shows to other nodes, besides the cluster secret; null: nothing. The Error names
+/// the file that cannot be used.
+Result<TlsContext> peer_tls_of(const Config& config);
+
 /// Where the node listens for users of its machine; empty: nowhere.
 std::filesystem::path local_socket(const Config& config);
 

@@ -15,12 +15,15 @@ namespace peercron {
 Peers::Peers(asio::any_io_executor executor, Parts parts)
     : io_(std::move(executor)), parts_(std::move(parts))
 {
-    // Which nodes connect here, and whether encrypted, is what an operator looks at before
-    // requiring it.
+    // Which nodes connect here, and whether encrypted and with certificates, is what an operator
+    // looks at before requiring it.
     auto& family = prometheus::BuildCounter()
                        .Name("peercron_peer_connections_accepted_total")
-                       .Help("Connections of other nodes, by encryption (tls or none)")
+                       .Help(
+                           "Connections of other nodes, by encryption (certificate, tls with the "
+                           "cluster secret alone, or none)")
                        .Register(parts_.metrics);
+    by_certificates_ = &family.Add({{"encryption", "certificate"}});
     encrypted_ = &family.Add({{"encryption", "tls"}});
     unencrypted_ = &family.Add({{"encryption", "none"}});
 }
@@ -58,10 +61,13 @@ void Peers::converse(std::unique_ptr<PeerConnection> peer)
 
 void Peers::note(const PeerConnection& peer)
 {
+    if (peer.is_by_certificates()) return by_certificates_->Increment();
     (peer.is_encrypted() ? encrypted_ : unencrypted_)->Increment();
-    if (peer.is_encrypted()) return;
-    spdlog::info("peer: the connection of {} ({}, peercron {}) is not encrypted", peer.peer().node,
-                 peer.remote_address(), peer.peer().program_version);
+    const auto& certificate = parts_.settings.greeting.certificate;
+    if (peer.is_encrypted() && !(certificate && certificate())) return;
+    spdlog::info("peer: the connection of {} ({}, peercron {}) {}", peer.peer().node,
+                 peer.remote_address(), peer.peer().program_version,
+                 peer.is_encrypted() ? "is encrypted without a certificate" : "is not encrypted");
 }
 
 asio::awaitable<Result<std::unique_ptr<Channel>>> Peers::connect(NodeName node)

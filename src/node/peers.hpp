@@ -65,7 +65,8 @@ private:
 
     const asio::any_io_executor io_;
     const Parts parts_;
-    prometheus::Counter* encrypted_ = nullptr;  ///< connections that were accepted
+    prometheus::Counter* by_certificates_ = nullptr;  ///< connections that were accepted
+    prometheus::Counter* encrypted_ = nullptr;        ///< … and others
     prometheus::Counter* unencrypted_ = nullptr;
     std::optional<PeerListener> listener_;
 };

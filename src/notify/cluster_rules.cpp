@@ -322,8 +322,8 @@ std::vector<Notice> ClusterRules::look_at_self(WatchedCluster& watched, const No
     if (expires_soon) {
         const auto expiry = std::chrono::system_clock::to_time_t(*facts.certificate_expiry);
         look.wrong(NoticeKind::certificate_expires, self, facts.now,
-                   fmt::format("The certificate of its API expires at {:%Y-%m-%d %H:%M} UTC.",
-                               fmt::gmtime(expiry)),
+                   fmt::format("The certificate of {} expires at {:%Y-%m-%d %H:%M} UTC.",
+                               facts.certificate_owner, fmt::gmtime(expiry)),
                    0ms);
     } else {
         look.right(NoticeKind::certificate_expires, self);

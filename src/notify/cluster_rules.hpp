@@ -69,7 +69,9 @@ struct ClusterFacts {
 struct OwnFacts {
     WallTime now{};
     bool is_journal_failing = false;
-    std::optional<WallTime> certificate_expiry = {};  ///< of its API; not set: it is not encrypted
+    /// The first of its certificates to expire; not set: it has none.
+    std::optional<WallTime> certificate_expiry = {};
+    std::string certificate_owner = "the API";  ///< what that is the certificate of
 };
 
 /// What a node has seen before it dispatches. The dispatcher before it may have died with what it

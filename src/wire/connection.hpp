@@ -102,6 +102,8 @@ public:
     /// The protocol version that both speak.
     std::uint32_t protocol_version() const { return protocol_version_; }
     bool is_encrypted() const { return session_.is_encrypted(); }
+    /// Whether both have shown a certificate.
+    bool is_by_certificates() const { return session_.is_by_certificates(); }
     /// Bytes that wait to be sent.
     std::size_t queued_bytes() const { return outgoing_.size() + in_flight_.size(); }
 

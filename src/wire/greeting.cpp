@@ -55,6 +55,7 @@ std::string to_string(VersionRange range)
 Greeting::Greeting(Role role, GreetingSettings settings, Digest nonce)
     : role_(role),
       settings_(std::move(settings)),
+      certificate_(settings_.certificate ? settings_.certificate() : nullptr),
       nonce_(nonce),
       proof_key_(view(Hmac(settings_.secret).of({proof_key_label})))
 {}
@@ -95,6 +96,7 @@ Greeting::Step Greeting::receive_hello(std::string_view payload)
         step.outcome = std::move(*why);
     } else if (settings_.tls && peer.encryption() != pb::ENCRYPTION_NONE) {
         step.is_encrypted_from_here = true;
+        if (peer.certificate()) step.certificate = certificate_;
     } else if (role_ == Role::client) {
         step.send = proof();
     }
@@ -122,6 +124,18 @@ std::optional<PeerError> Greeting::disagreement(const pb::Hello& peer) const
                          {},
                          "requires encryption, and here [cluster] encrypt = \"off\": set "
                          "encrypt = \"prefer\" here"};
+    }
+    if (settings_.requires_encryption && certificate_ && !peer.certificate()) {
+        return PeerError{PeerError::Kind::version,
+                         {},
+                         "has no certificate, and here [cluster] encrypt = \"require\" with cert: "
+                         "set [cluster] cert, key and ca there, or encrypt = \"prefer\" here"};
+    }
+    if (!certificate_ && peer.certificate() && peer.encryption() == pb::ENCRYPTION_REQUIRED) {
+        return PeerError{PeerError::Kind::version,
+                         {},
+                         "requires a certificate: set [cluster] cert, key and ca here, or encrypt "
+                         "= \"prefer\" there"};
     }
     return std::nullopt;
 }
@@ -180,6 +194,7 @@ std::string Greeting::hello() const
     if (settings_.tls) {
         hello.set_encryption(settings_.requires_encryption ? pb::ENCRYPTION_REQUIRED
                                                            : pb::ENCRYPTION_OFFERED);
+        hello.set_certificate(certificate_ != nullptr);
     }
     std::string payload(magic);
     hello.AppendToString(&payload);

@@ -2,11 +2,13 @@
 
 #include "base/digest.hpp"
 #include "base/result.hpp"
+#include "base/tls_context.hpp"
 #include "model/run.hpp"
 #include "wire/peer_error.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +47,11 @@ struct GreetingSettings {
     std::string secret;  ///< the cluster secret; empty is a secret like any other, see config/
     VersionRange versions;
     std::shared_ptr<const PskContext> tls;  ///< of the same secret; null: this end never encrypts
-    bool requires_encryption = false;       ///< never speaks without; needs `tls`
+    /// What this end shows in the next connection (peer_tls()), if the other end has one, too;
+    /// empty or null: it has none. Needs `tls`.
+    std::function<TlsContext()> certificate = nullptr;
+    /// Never speaks without encryption, and, with a certificate, only by certificates; needs `tls`.
+    bool requires_encryption = false;
 };
 
 /// What two peers know about each other after the greeting.
@@ -64,7 +70,8 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 ///
 ///     client → server   magic, Hello: versions, nonce, encryption   (peer.proto)
 ///     client ← server   magic, Hello: versions, nonce, encryption
-///     both encrypt:     TLS from here on (PskTls); the client begins
+///     both encrypt:     TLS from here on (PeerTls), by certificates if both have one, else by the
+///                       secret; the client begins
 ///     client → server   proof, Identity                     proof = HMAC(K, role, all before it)
 ///     client ← server   proof, Identity                     or an empty frame: refused
 ///
@@ -74,7 +81,8 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 ///   connecting gives nobody material to guess the secret from; its name and version go with its
 ///   proof to whatever answers, unless both encrypt.
 /// - Every byte sent before, in both directions, is in each proof: nobody can force an older
-///   version, talk two ends that can encrypt out of it, or change anything on the way.
+///   version, talk two ends that can encrypt out of it, or two that have certificates, or change
+///   anything on the way.
 /// - The role is in each proof, so sending a peer's own proof back to it fails; the nonces of both
 ///   sides are in it too, so no recorded greeting can be replayed.
 /// - The proofs under TLS contain what only the two ends of that TLS connection have (channel
@@ -84,6 +92,7 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 ///
 /// The scheme is that of ISO/IEC 9798-4 (mutual authentication with a keyed check function).
 /// Anyone who listens can try secrets offline, under TLS too: the secret must be long and random.
+/// Certificates add to the secret; they replace no part of this.
 class Greeting {
 public:
     enum class Role : std::uint8_t { client, server };
@@ -93,6 +102,7 @@ public:
         std::optional<Result<Greeted, PeerError>> outcome;  ///< the end; none: read a frame
         /// TLS begins behind what is to be sent; encrypted() is next.
         bool is_encrypted_from_here = false;
+        TlsContext certificate = nullptr;  ///< by which it is; null: by the secret
     };
 
     /// `nonce` is never used twice; only tests give one. The error's message does not name the
@@ -121,6 +131,7 @@ private:
 
     Role role_;
     GreetingSettings settings_;
+    TlsContext certificate_;
     Digest nonce_;
     Hmac proof_key_;
     bool has_hello_ = false;

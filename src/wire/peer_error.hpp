@@ -16,8 +16,8 @@ namespace peercron {
 struct PeerError {
     enum class Kind : std::uint8_t {
         timed_out,       ///< no connection, or no end of the greeting, by the deadline
-        authentication,  ///< one of the two does not know the cluster secret
-        version,         ///< no protocol version in common, or one requires encryption alone
+        authentication,  ///< one does not prove the cluster secret, or a certificate
+        version,         ///< no version in common, or only one requires encryption, or certificates
         other,           ///< see code, when there is one; eof: it left during the greeting
     };
 

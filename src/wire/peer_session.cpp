@@ -88,7 +88,7 @@ PeerSession::Outcome PeerSession::take(Greeting::Step step, std::string& out)
             out += frame;
         }
     }
-    if (step.is_encrypted_from_here) return start_tls(out);
+    if (step.is_encrypted_from_here) return start_tls(step.certificate, out);
     if (step.outcome && *step.outcome && !tls_) {
         receive_mac_.emplace((*step.outcome)->receive_key);
         send_mac_.emplace((*step.outcome)->send_key);
@@ -96,10 +96,16 @@ PeerSession::Outcome PeerSession::take(Greeting::Step step, std::string& out)
     return std::move(step.outcome);
 }
 
-PeerSession::Outcome PeerSession::start_tls(std::string& out)
+PeerSession::Outcome PeerSession::start_tls(const TlsContext& certificate, std::string& out)
 {
     const bool is_client = role_ == Greeting::Role::client;
-    tls_.emplace(is_client ? PskTls::Role::client : PskTls::Role::server, std::move(context_));
+    const auto role = is_client ? PeerTls::Role::client : PeerTls::Role::server;
+    is_by_certificates_ = certificate != nullptr;
+    if (is_by_certificates_) {
+        tls_.emplace(role, certificate);
+    } else {
+        tls_.emplace(role, std::move(context_));
+    }
     arriving_.resize(encrypted_at_once);
     // What has arrived behind the frame in clear counts as encrypted: nobody on the way can slip
     // something in.

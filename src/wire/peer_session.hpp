@@ -6,7 +6,7 @@
 #include "wire/greeting.hpp"
 #include "wire/message.hpp"
 #include "wire/peer_error.hpp"
-#include "wire/psk_tls.hpp"
+#include "wire/peer_tls.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -61,12 +61,14 @@ public:
     std::string farewell();
 
     bool is_encrypted() const { return tls_.has_value(); }
+    /// Whether both ends have shown a certificate.
+    bool is_by_certificates() const { return is_by_certificates_; }
 
 private:
     using Outcome = std::optional<Result<Greeted, PeerError>>;
 
     Outcome take(Greeting::Step step, std::string& out);
-    Outcome start_tls(std::string& out);
+    Outcome start_tls(const TlsContext& certificate, std::string& out);
     Outcome shake_hands(std::string& out);
     void decrypt();
 
@@ -74,12 +76,13 @@ private:
     Greeting::Role role_;
     std::shared_ptr<const PskContext> context_;
     bool has_begun_ = false;
+    bool is_by_certificates_ = false;
 
     FrameReader frames_{greeting_frame_limit};
     std::optional<FrameMac> receive_mac_;  // both unless encrypted
     std::optional<FrameMac> send_mac_;
 
-    std::optional<PskTls> tls_;
+    std::optional<PeerTls> tls_;
     bool has_shaken_hands_ = false;
     std::vector<char> arriving_;      // encrypted
     std::string leaving_;             // encrypted

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace peercron::testing {
 
@@ -22,9 +23,29 @@ public:
         issue("client", "subjectAltName=DNS:client.example");
     }
 
-    /// The file in PEM: "ca", "other-ca", "server", "elsewhere", "client".
+    /// The file in PEM: "ca", "other-ca", "server", "elsewhere", "client", and what was issued.
     std::string cert(const std::string& name) const { return file(name + ".pem"); }
     std::string key(const std::string& name) const { return file(name + ".key"); }
+
+    /// @param days  from now on; negative: it has expired
+    void issue(const std::string& name, const std::string& extension,
+               const std::string& authority = "ca", int days = 2) const
+    {
+        std::ofstream(file(name + ".ext")) << extension << '\n';
+        run("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=" + name +
+            " -keyout " + key(name) + " -out " + file(name + ".csr"));
+        run("x509 -req -days " + std::to_string(days) + " -in " + file(name + ".csr") + " -CA " +
+            cert(authority) + " -CAkey " + key(authority) + " -CAcreateserial -extfile " +
+            file(name + ".ext") + " -out " + cert(name));
+    }
+
+    /// A new file with what these certificates have.
+    std::string join(const std::string& name, const std::vector<std::string>& certificates) const
+    {
+        std::ofstream out(cert(name));
+        for (const std::string& one : certificates) out << std::ifstream(cert(one)).rdbuf();
+        return cert(name);
+    }
 
 private:
     std::string file(const std::string& name) const { return (folder_.path() / name).string(); }
@@ -33,15 +54,6 @@ private:
     {
         run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=" +
             name + " -keyout " + key(name) + " -out " + cert(name));
-    }
-
-    void issue(const std::string& name, const std::string& extension) const
-    {
-        std::ofstream(file(name + ".ext")) << extension << '\n';
-        run("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=" + name +
-            " -keyout " + key(name) + " -out " + file(name + ".csr"));
-        run("x509 -req -days 2 -in " + file(name + ".csr") + " -CA " + cert("ca") + " -CAkey " +
-            key("ca") + " -CAcreateserial -extfile " + file(name + ".ext") + " -out " + cert(name));
     }
 
     void run(const std::string& arguments) const

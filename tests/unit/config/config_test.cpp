@@ -137,6 +137,9 @@ ca = "/etc/passwd"
 [cluster]
 allow_insecure = true
 encrypt = "require"
+cert = "/etc/passwd"
+key = "/etc/group"
+ca = "/etc/hosts"
 [tls]
 cert = "/etc/passwd"
 key = "/etc/group"
@@ -214,6 +217,9 @@ role = "owner"
     EXPECT_EQ(config->mysql.ca, "/etc/passwd");
     EXPECT_TRUE(config->insecure);
     EXPECT_EQ(config->encrypt, Config::Encrypt::require);
+    EXPECT_EQ(config->peer_tls.cert, "/etc/passwd");
+    EXPECT_EQ(config->peer_tls.key, "/etc/group");
+    EXPECT_EQ(config->peer_tls.ca, "/etc/hosts");
     EXPECT_EQ(config->tls.cert, "/etc/passwd");
     EXPECT_EQ(config->tls.key, "/etc/group");
     EXPECT_EQ(config->tls.client_ca, "/etc/hosts");
@@ -433,6 +439,25 @@ TEST(ConfigTest, ACertificateAndItsKeyBelongTogether)
     EXPECT_THAT(refusal("consul_address = 'c:8500'\n[consul]\nca = '/etc/passwd'"),
                 HasSubstr("it is used only with consul_address = \"https://c:8500\""));
     EXPECT_THAT(refusal("[mysql]\ntls = 'off'\nca = '/etc/passwd'"), HasSubstr("key 'mysql.ca'"));
+}
+
+TEST(ConfigTest, NodesHaveACertificateItsKeyAndItsAuthorityOrNone)
+{
+    const std::string cluster = "mode = 'cluster'\n[cluster]\n";
+    const std::string all = "cert = '/etc/passwd'\nkey = '/etc/group'\nca = '/etc/hosts'\n";
+    EXPECT_TRUE(parse(cluster + all));
+    EXPECT_TRUE(parse(cluster + all + "encrypt = 'require'"));
+    EXPECT_THAT(refusal(cluster + "cert = '/etc/passwd'\nkey = '/etc/group'"),
+                AllOf(HasSubstr("key 'cluster.cert': it is of no use without cluster.ca"),
+                      HasSubstr("or none of them")));
+    EXPECT_THAT(refusal(cluster + "ca = '/etc/hosts'\nkey = '/etc/group'"),
+                HasSubstr("key 'cluster.key': it is of no use without cluster.cert"));
+    EXPECT_THAT(refusal(cluster + "ca = '/etc/hosts'\ncert = '/etc/passwd'"),
+                HasSubstr("key 'cluster.cert': it is of no use without cluster.key"));
+    EXPECT_THAT(refusal(cluster + all + "encrypt = 'off'"),
+                AllOf(HasSubstr("key 'cluster.cert'"), HasSubstr("cluster.encrypt is \"off\"")));
+    EXPECT_THAT(refusal(cluster + "ca = '/no/such/file'"),
+                HasSubstr("key 'cluster.ca': found \"/no/such/file\""));
 }
 
 TEST(ConfigTest, RefusesAnOpenPeerPortWithoutASecretAndNamesBothWaysOut)

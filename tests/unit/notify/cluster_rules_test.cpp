@@ -315,6 +315,14 @@ TEST_F(ClusterRulesTest, ACertificateIsToldTwoWeeksBeforeItExpires)
                 ElementsAre("the certificate of 10.0.0.2:9991 was renewed"));
 }
 
+TEST_F(ClusterRulesTest, ACertificateIsToldWithWhatItIsOf)
+{
+    WatchedCluster own;
+    const auto told = rules_->look_at_self(own, two, {noon, false, noon + 24h, "the peer port"});
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].detail, "The certificate of the peer port expires at 2026-11-22 12:00 UTC.");
+}
+
 TEST_F(ClusterRulesTest, OnlyWhatIsWantedIsToldAndThatAgainAtItsInterval)
 {
     ClusterNotices settings;

@@ -1,16 +1,12 @@
 // Which connections are encrypted, and what somebody between two nodes can do about it.
-#include "wire/connection.hpp"
-
-#include "loopback.hpp"
-#include "run_coroutine.hpp"
 #include "wire/peer_session.hpp"
 
+#include "session_pair.hpp"
+
 #include <gtest/gtest.h>
-#include <boost/asio/io_context.hpp>
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +16,9 @@
 namespace peercron {
 namespace {
 
+using testing::OnTheWay;
+using testing::Pair;
+using testing::unchanged;
 using Role = Greeting::Role;
 using Kind = PeerError::Kind;
 enum class Encrypt : std::uint8_t { off, prefer, require };
@@ -33,66 +32,6 @@ GreetingSettings node(std::string name, Encrypt encrypt, const std::string& secr
     settings.requires_encryption = encrypt == Encrypt::require;
     return settings;
 }
-
-/// What arrives for what was sent.
-using OnTheWay = std::function<std::string(std::string)>;
-
-std::string unchanged(std::string bytes)
-{
-    return bytes;
-}
-
-/// Two ends, and what is between them.
-struct Pair {
-    Pair(GreetingSettings from, GreetingSettings to)
-        : client(Role::client, std::move(from)), server(Role::server, std::move(to))
-    {}
-
-    /// Until both have an outcome, or nothing more is said.
-    void greet(const OnTheWay& to_server = unchanged, const OnTheWay& to_client = unchanged)
-    {
-        for (int turn = 0; turn < 12; ++turn) {
-            const bool is_clients = turn % 2 == 0;
-            auto& outcome = is_clients ? client_outcome : server_outcome;
-            if (outcome) continue;
-            std::string out;
-            outcome = (is_clients ? client : server).greet(out);
-            if (out.empty()) continue;
-            const std::string arriving = (is_clients ? to_server : to_client)(out);
-            give(is_clients ? server : client, arriving);
-            seen += arriving;
-        }
-    }
-
-    static void give(PeerSession& session, std::string_view bytes)
-    {
-        while (!bytes.empty()) {
-            const auto room = session.room();
-            const std::size_t size = std::min(room.size(), bytes.size());
-            std::copy_n(bytes.begin(), size, room.begin());
-            session.filled(size);
-            bytes.remove_prefix(size);
-        }
-    }
-
-    bool are_connected() const
-    {
-        return client_outcome && *client_outcome && server_outcome && *server_outcome;
-    }
-    PeerError failure(Role role) const
-    {
-        const auto& outcome = role == Role::client ? client_outcome : server_outcome;
-        if (outcome && !*outcome) return outcome->error();
-        ADD_FAILURE() << "no failure";
-        return {};
-    }
-
-    PeerSession client;
-    PeerSession server;
-    std::optional<Result<Greeted, PeerError>> client_outcome;
-    std::optional<Result<Greeted, PeerError>> server_outcome;
-    std::string seen;  ///< by anyone who listens
-};
 
 TEST(EncryptionTest, TwoNodesEncryptWhenBothCan)
 {
@@ -193,8 +132,8 @@ TEST(EncryptionTest, AThirdWhoKnowsTheSecretCannotStandBetweenTwoNodes)
     const auto context = std::make_shared<const PskContext>("a secret");
     PeerSession client(Role::client, node("client:1", Encrypt::prefer));
     PeerSession server(Role::server, node("server:1", Encrypt::prefer));
-    PskTls to_client(PskTls::Role::server, context);
-    PskTls to_server(PskTls::Role::client, context);
+    PeerTls to_client(PeerTls::Role::server, context);
+    PeerTls to_server(PeerTls::Role::client, context);
     std::string from_client;
     std::string from_server;
     std::optional<Result<Greeted, PeerError>> outcome;
@@ -289,8 +228,8 @@ TEST(EncryptionTest, AChangedHandshakeIsRefused)
 TEST(EncryptionTest, AKeyIsUsedForALimitedNumberOfRecords)
 {
     const auto context = std::make_shared<const PskContext>("a secret");
-    PskTls client(PskTls::Role::client, context, 2);
-    PskTls server(PskTls::Role::server, context);
+    PeerTls client(PeerTls::Role::client, context, 2);
+    PeerTls server(PeerTls::Role::server, context);
     for (int i = 0; i < 2; ++i) {
         std::string out;
         ASSERT_TRUE(client.handshake(out));

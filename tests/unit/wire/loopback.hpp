@@ -7,7 +7,7 @@
 #include "wire/frame.hpp"
 #include "wire/frame_mac.hpp"
 #include "wire/greeting.hpp"
-#include "wire/psk_tls.hpp"
+#include "wire/peer_tls.hpp"
 
 #include <gtest/gtest.h>
 #include <boost/asio/buffer.hpp>
@@ -127,7 +127,7 @@ public:
             if (step.send) co_await write(encrypted(frame(*step.send)));
             if (step.outcome) break;
             if (step.is_encrypted_from_here) {
-                tls = std::make_unique<PskTls>(PskTls::Role::client, context);
+                tls = std::make_unique<PeerTls>(PeerTls::Role::client, context);
                 co_await shake_hands();
                 step = greeting.encrypted(tls->channel_binding());
                 continue;
@@ -236,7 +236,7 @@ public:
 
     tcp::socket socket;
     std::unique_ptr<FrameMac> mac;
-    std::unique_ptr<PskTls> tls;
+    std::unique_ptr<PeerTls> tls;
 };
 
 /// One end of a connection that runs; keeps what arrives, and why it ended.

@@ -1,8 +1,10 @@
-#include "wire/psk_tls.hpp"
+#include "wire/peer_tls.hpp"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 #include <array>
 #include <limits>
@@ -20,6 +22,7 @@ constexpr const char* cipher_suite = "TLS_AES_128_GCM_SHA256";  // the key belon
 constexpr std::array<unsigned char, 2> cipher_suite_id{0x13, 0x01};
 
 constexpr std::size_t record_size = 16 * 1024;
+
 const unsigned char* bytes_of(std::string_view text)
 {
     return reinterpret_cast<const unsigned char*>(text.data());
@@ -77,20 +80,45 @@ int find_key(SSL* ssl, const unsigned char* id, std::size_t id_size, SSL_SESSION
     return *session != nullptr ? 1 : 0;
 }
 
-/// The reason of the failure, in words of an operator where the reason is the secret.
-std::string failure_text()
+/// What OpenSSL says of the last failure.
+struct TlsReason {
+    int code = 0;
+    std::string words = "no reason given";
+};
+
+TlsReason take_reason()
 {
     const unsigned long code = ERR_peek_error();
-    const int reason = ERR_GET_REASON(code);
-    const char* const words = ERR_reason_error_string(code);
+    TlsReason reason;
+    reason.code = ERR_GET_REASON(code);
+    if (const char* const words = ERR_reason_error_string(code)) reason.words = words;
     ERR_clear_error();
+    return reason;
+}
+
+/// Whether the other end said so (RFC 8446, 6.2) because of this end's certificate.
+bool is_certificate_refused(int reason)
+{
+    const int alert = reason - SSL_AD_REASON_OFFSET;
+    return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
+           alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_CERTIFICATE_REQUIRED;
+}
+
+std::string refused_certificate(const TlsReason& reason)
+{
+    return "refused this node's certificate (TLS: " + reason.words +
+           "): it must be valid, and of an authority that [cluster] ca has there";
+}
+
+/// The reason of the failure, in words of an operator where the reason is the secret.
+std::string failure_by_secret(const TlsReason& reason)
+{
     constexpr int refused = SSL_AD_REASON_OFFSET + SSL_AD_ILLEGAL_PARAMETER;
-    if (reason == refused) return "refused this node: cluster_secret is not the same there";
-    if (reason == SSL_R_BINDER_DOES_NOT_VERIFY) {
+    if (reason.code == refused) return "refused this node: cluster_secret is not the same there";
+    if (reason.code == SSL_R_BINDER_DOES_NOT_VERIFY) {
         return "does not prove the cluster secret: cluster_secret is not the same there";
     }
-    return std::string("does not prove the cluster secret (TLS: ") +
-           (words != nullptr ? words : "no reason given") + ")";
+    return "does not prove the cluster secret (TLS: " + reason.words + ")";
 }
 
 }  // namespace
@@ -124,14 +152,25 @@ PskContext::PskContext(std::string_view cluster_secret)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 }
 
-void PskTls::Free::operator()(ssl_st* session) const
+void PeerTls::Free::operator()(ssl_st* session) const
 {
     SSL_free(session);
 }
 
-PskTls::PskTls(Role role, std::shared_ptr<const PskContext> context, std::uint64_t records_per_key)
+PeerTls::PeerTls(Role role, std::shared_ptr<const PskContext> context,
+                 std::uint64_t records_per_key)
+    : PeerTls(role, {context, context->context_.get()}, false, records_per_key)
+{}
+
+PeerTls::PeerTls(Role role, const TlsContext& certificate)
+    : PeerTls(role, {certificate, certificate->native_handle()}, true, most_records)
+{}
+
+PeerTls::PeerTls(Role role, std::shared_ptr<ssl_ctx_st> context, bool is_by_certificates,
+                 std::uint64_t records_per_key)
     : context_(std::move(context)),
-      ssl_(SSL_new(context_->context_.get())),
+      ssl_(SSL_new(context_.get())),
+      is_by_certificates_(is_by_certificates),
       records_per_key_(records_per_key)
 {
     must(ssl_ != nullptr, "make a TLS session");
@@ -146,7 +185,7 @@ PskTls::PskTls(Role role, std::shared_ptr<const PskContext> context, std::uint64
     }
 }
 
-void PskTls::receive(std::string_view bytes)
+void PeerTls::receive(std::string_view bytes)
 {
     std::size_t taken = 0;
     if (bytes.empty()) return;
@@ -155,7 +194,7 @@ void PskTls::receive(std::string_view bytes)
          "take memory for what a peer sent");
 }
 
-Result<bool> PskTls::handshake(std::string& out)
+Result<bool> PeerTls::handshake(std::string& out)
 {
     ERR_clear_error();
     const int done = SSL_do_handshake(ssl_.get());
@@ -163,23 +202,40 @@ Result<bool> PskTls::handshake(std::string& out)
     take_output(out);
     if (done != 1) {
         if (state == SSL_ERROR_WANT_READ) return false;
-        return Error{failure_text()};
+        return Error{failure()};
     }
-    if (!has_used_secret()) return Error{"does not use the cluster secret for TLS"};
-    return true;
+    if (is_proven()) return true;
+    return Error{is_by_certificates_ ? "does not use a certificate for TLS"
+                                     : "does not use the cluster secret for TLS"};
+}
+
+std::string PeerTls::failure() const
+{
+    const TlsReason reason = take_reason();
+    if (!is_by_certificates_) return failure_by_secret(reason);
+    if (const long judged = SSL_get_verify_result(ssl_.get()); judged != X509_V_OK) {
+        return std::string("shows a certificate that is not trusted here (") +
+               X509_verify_cert_error_string(judged) +
+               "): it must be valid, and of an authority that [cluster] ca has here";
+    }
+    if (is_certificate_refused(reason.code)) return refused_certificate(reason);
+    return "does not prove that it has a certificate (TLS: " + reason.words + ")";
 }
 
 /// What must be true after every handshake, whatever the other end's library does.
-bool PskTls::has_used_secret() const
+bool PeerTls::is_proven() const
 {
     EVP_PKEY* ephemeral = nullptr;
     const bool is_ephemeral = SSL_get_peer_tmp_key(ssl_.get(), &ephemeral) == 1;
     EVP_PKEY_free(ephemeral);
-    return is_ephemeral && SSL_session_reused(ssl_.get()) == 1 &&
-           SSL_version(ssl_.get()) == TLS1_3_VERSION;
+    if (!is_ephemeral || SSL_version(ssl_.get()) != TLS1_3_VERSION) return false;
+    if (!is_by_certificates_) return SSL_session_reused(ssl_.get()) == 1;
+    return SSL_session_reused(ssl_.get()) == 0 &&
+           SSL_get0_peer_certificate(ssl_.get()) != nullptr &&
+           SSL_get_verify_result(ssl_.get()) == X509_V_OK;
 }
 
-Digest PskTls::channel_binding() const
+Digest PeerTls::channel_binding() const
 {
     constexpr std::string_view label = "EXPORTER-Channel-Binding";
     Digest binding{};
@@ -189,23 +245,30 @@ Digest PskTls::channel_binding() const
     return binding;
 }
 
-Result<std::size_t> PskTls::read(std::span<char> room)
+Result<std::size_t> PeerTls::read(std::span<char> room)
 {
     ERR_clear_error();
     std::size_t size = 0;
     if (SSL_read_ex(ssl_.get(), room.data(), room.size(), &size) == 1) return size;
     const int state = SSL_get_error(ssl_.get(), 0);
-    ERR_clear_error();
-    if (state == SSL_ERROR_WANT_READ || state == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
+    if (state == SSL_ERROR_WANT_READ || state == SSL_ERROR_ZERO_RETURN) {
+        ERR_clear_error();
+        return std::size_t{0};
+    }
+    const TlsReason reason = take_reason();
+    // A server judges the client's certificate when the client's handshake is over.
+    if (is_by_certificates_ && is_certificate_refused(reason.code)) {
+        return Error{refused_certificate(reason)};
+    }
     return Error{"a message was changed, repeated or left out on the way"};
 }
 
-bool PskTls::is_closed_by_peer() const
+bool PeerTls::is_closed_by_peer() const
 {
     return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
-void PskTls::write(std::string_view bytes, std::string& out)
+void PeerTls::write(std::string_view bytes, std::string& out)
 {
     if (bytes.empty()) return;
     ERR_clear_error();
@@ -221,7 +284,7 @@ void PskTls::write(std::string_view bytes, std::string& out)
     take_output(out);
 }
 
-void PskTls::close(std::string& out)
+void PeerTls::close(std::string& out)
 {
     ERR_clear_error();
     SSL_shutdown(ssl_.get());
@@ -229,7 +292,7 @@ void PskTls::close(std::string& out)
     take_output(out);
 }
 
-void PskTls::take_output(std::string& out)
+void PeerTls::take_output(std::string& out)
 {
     BIO* const leaving = SSL_get_wbio(ssl_.get());
     const std::size_t size = BIO_ctrl_pending(leaving);

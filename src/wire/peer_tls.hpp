@@ -2,6 +2,7 @@
 
 #include "base/digest.hpp"
 #include "base/result.hpp"
+#include "base/tls_context.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,9 +16,9 @@ struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace peercron {
 
-/// What every TLS connection between peers shares: TLS 1.3 alone (RFC 8446), one cipher suite, and
-/// a pre-shared key that is made of the cluster secret, with an ephemeral key exchange
-/// (psk_dhe_ke). There are no certificates, so this must never serve anything but peers.
+/// What the TLS connections between peers without certificates share: TLS 1.3 alone (RFC 8446), one
+/// cipher suite, and a pre-shared key that is made of the cluster secret, with an ephemeral key
+/// exchange (psk_dhe_ke). So this must never serve anything but peers.
 ///
 /// Any thread, also in a process that was forked later.
 class PskContext {
@@ -28,7 +29,7 @@ public:
     PskContext& operator=(const PskContext&) = delete;
 
 private:
-    friend class PskTls;
+    friend class PeerTls;
 
     struct Free {
         void operator()(ssl_ctx_st* context) const;
@@ -40,20 +41,23 @@ private:
 /// One end of a TLS connection between peers, without I/O: bytes that have arrived go in, bytes
 /// to be sent come out.
 ///
-/// After the handshake the other end has proven the cluster secret, and nobody else can read,
-/// change, leave out, repeat or reorder what is sent. Who of those who know the secret is there, is
-/// for the greeting to prove: see channel_binding().
-class PskTls {
+/// After the handshake the other end has proven the cluster secret, or that it has a certificate;
+/// nobody else can read, change, leave out, repeat or reorder what is sent. Who of those that can
+/// do so is there, and that it knows the secret, is for the greeting to prove: see
+/// channel_binding().
+class PeerTls {
 public:
     enum class Role : std::uint8_t { client, server };
 
     /// RFC 8446, 5.5 allows 2^24.5 full records of AES-GCM under one key.
     static constexpr std::uint64_t most_records = 1U << 22U;
 
-    /// Throws std::runtime_error when OpenSSL does not work.
+    /// By the cluster secret. Throws std::runtime_error when OpenSSL does not work.
     /// @param records_per_key  the key of this direction is changed after this many or a few more.
-    PskTls(Role role, std::shared_ptr<const PskContext> context,
-           std::uint64_t records_per_key = most_records);
+    PeerTls(Role role, std::shared_ptr<const PskContext> context,
+            std::uint64_t records_per_key = most_records);
+    /// By certificates; the context is of peer_tls(). Throws the same.
+    PeerTls(Role role, const TlsContext& certificate);
 
     /// Bytes have arrived.
     void receive(std::string_view bytes);
@@ -85,11 +89,16 @@ private:
         void operator()(ssl_st* session) const;
     };
 
-    bool has_used_secret() const;
+    PeerTls(Role role, std::shared_ptr<ssl_ctx_st> context, bool is_by_certificates,
+            std::uint64_t records_per_key);
+
+    bool is_proven() const;
+    std::string failure() const;
     void take_output(std::string& out);
 
-    std::shared_ptr<const PskContext> context_;
+    std::shared_ptr<ssl_ctx_st> context_;  // with what OpenSSL refers to
     std::unique_ptr<ssl_st, Free> ssl_;
+    bool is_by_certificates_;
     std::uint64_t records_per_key_;
     std::uint64_t written_records_ = 0;  // under the current key
 };
