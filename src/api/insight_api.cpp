@@ -256,18 +256,13 @@ asio::awaitable<Response> show_histogram(const ApiContext& context, JobBook& boo
 
 // The overview.
 
-/// What is known of why a job fails.
-struct Failure {
-    std::optional<LogRow> run;         ///< the newest that did not succeed
-    std::optional<WallTime> retry_at;  ///< when a further attempt starts that waits for its time
-};
-
 struct Overview {
     WallTime at{};
     StateCounts counts;
     std::vector<Job> failing;
     std::vector<JobInsight> of_failing;
-    std::vector<Failure> failures;
+    std::vector<std::optional<LogRow>> failures;  ///< of each the newest run without success
+    std::map<JobId, WallTime> retries;            ///< when the first attempt that waits starts
     std::vector<LogRow> missed;
     std::vector<LogRow> running;
     std::map<JobId, JobStatistics> of_running;
@@ -282,9 +277,8 @@ struct Overview {
 };
 
 /// Parts of the fire of the run may have succeeded after it.
-Failure newest_failure(Store& store, const Job& job, WallTime before)
+std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime before)
 {
-    Failure failure;
     // Behind what is planned ahead, and attempts that wait.
     std::int32_t parts = parts_of(job);
     if (runs_at_every_node(job)) {
@@ -296,16 +290,39 @@ Failure newest_failure(Store& store, const Job& job, WallTime before)
     }
     const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts);
     for (LogRow& row : store.job_rows_before(job.id, before, some)) {
-        if (row.run.rehearsal) continue;
-        const RunState state = row.run.state;
-        const bool waits = state == RunState::planned && row.run.id.attempt > 1 && row.retry_at;
-        if (waits) {
-            failure.retry_at = std::min(failure.retry_at.value_or(*row.retry_at), *row.retry_at);
-        }
-        const bool has_failed = has_run(state) && state != RunState::success;
-        if (has_failed && !failure.run) failure.run = std::move(row);
+        const bool has_failed = has_run(row.run.state) && row.run.state != RunState::success;
+        if (has_failed && !row.run.rehearsal) return std::move(row);
     }
-    return failure;
+    return std::nullopt;
+}
+
+/// When the first further attempt of each of these jobs starts that waits for its time. A job that
+/// has no schedule may have any number of them, of fires as old as its delays allow: they are found
+/// by their state, which few rows have.
+std::map<JobId, WallTime> first_retries(Store& store, const std::vector<Job>& jobs)
+{
+    constexpr std::size_t rows_at_once = 1000;
+    std::set<JobId> wanted;
+    for (const Job& job : jobs) {
+        if (job.retries > 0) wanted.insert(job.id);
+    }
+    std::map<JobId, WallTime> first;
+    LogFilter filter;
+    filter.state = RunState::planned;
+    filter.after_id = 0;
+    for (bool is_more = !wanted.empty(); is_more;) {
+        const auto rows = store.log_page(filter, {0, rows_at_once}, {}, no_output);
+        for (const LogRow& row : rows) {
+            const RunId& id = row.run.id;
+            const bool waits = id.attempt > 1 && row.retry_at && !row.run.rehearsal;
+            if (!waits || !wanted.contains(id.job)) continue;
+            WallTime& at = first.try_emplace(id.job, *row.retry_at).first->second;
+            at = std::min(at, *row.retry_at);
+        }
+        is_more = rows.size() == rows_at_once;
+        if (is_more) filter.after_id = rows.back().id;
+    }
+    return first;
 }
 
 void read_failing(Store& store, Overview& seen)
@@ -321,6 +338,7 @@ void read_failing(Store& store, Overview& seen)
     for (const Job& job : seen.failing) {
         seen.failures.push_back(newest_failure(store, job, seen.at + 1h));
     }
+    seen.retries = first_retries(store, seen.failing);
 }
 
 /// Only from where the tallies say that there are some: the ledger may be long.
@@ -433,9 +451,11 @@ void write_failing(JsonWriter& json, const Overview& seen, const JobView& view)
             json, "next_run_at",
             schedule_facts(job, view.default_time_zone, view.now, view.pauses, view.calendars)
                 .next);
-        field_millis(json, "retry_at", seen.failures[i].retry_at);
+        const auto retry = seen.retries.find(job.id);
+        field_millis(json, "retry_at",
+                     retry == seen.retries.end() ? std::nullopt : std::optional(retry->second));
         json.key("run");
-        write_brief(json, seen.failures[i].run);
+        write_brief(json, seen.failures[i]);
         json.end_object();
     }
     json.end_array();

@@ -65,7 +65,7 @@ void Recorder::add(RunReport report)
     const auto [place, is_new] = waiting_.try_emplace(report.id);
     if (is_new) queue_.push_back(report.id);
     Entry& entry = place->second;
-    output_bytes_ -= entry.report.output.size();
+    output_bytes_ -= unkept_output(entry.report, entry.kept);
     const std::size_t size = report.output.size();
     if (size > note_size && output_bytes_ + size > settings_.max_waiting_output) {
         give_up_output(report);
@@ -181,7 +181,7 @@ asio::awaitable<void> Recorder::read_outputs()
     const auto payloads = co_await journal_->read(std::move(sequences));
     for (std::size_t i = 0; i < places.size(); ++i) {
         RunReport& report = writing_[places[i]];
-        Kept& kept = writing_kept_[places[i]];
+        const Kept& kept = writing_kept_[places[i]];
         auto whole = payloads[i] ? decode_report(*payloads[i]) : payloads[i].error();
         if (whole) {
             report.output = std::move(whole->output);
@@ -191,15 +191,14 @@ asio::awaitable<void> Recorder::read_outputs()
             spdlog::error("recorder: the output of {} is lost: {}", to_string(report.id),
                           whole.error().message);
         }
-        kept.output_size = 0;
-        output_bytes_ += report.output.size();
     }
 }
 
 void Recorder::finish_batch()
 {
-    for (const RunReport& report : writing_) output_bytes_ -= report.output.size();
-    for (const Kept& kept : writing_kept_) {
+    for (std::size_t i = 0; i < writing_.size(); ++i) {
+        const Kept& kept = writing_kept_[i];
+        output_bytes_ -= unkept_output(writing_[i], kept);
         stored_.insert(stored_.end(), kept.records.begin(), kept.records.end());
     }
     writing_.clear();
@@ -210,18 +209,18 @@ void Recorder::finish_batch()
 void Recorder::put_back()
 {
     for (std::size_t i = 0; i < writing_.size(); ++i) {
-        const RunId id = writing_[i].id;
-        const std::size_t size = writing_[i].output.size();
-        const auto [place, is_new] = waiting_.try_emplace(id);
+        RunReport& report = writing_[i];
+        Kept& kept = writing_kept_[i];
+        const auto [place, is_new] = waiting_.try_emplace(report.id);
         Entry& entry = place->second;
         if (is_new) {
-            queue_.push_back(id);
-            entry = Entry{std::move(writing_[i]), std::move(writing_kept_[i])};
-            if (entry.kept.copy == Kept::Copy::whole) leave_output_to_journal(entry);
+            queue_.push_back(report.id);
+            if (kept.copy == Kept::Copy::whole) report.output = std::string();
+            entry = Entry{std::move(report), std::move(kept)};
         } else {
-            output_bytes_ -= size;  // a newer report of the run has come meanwhile
-            const auto& older = writing_kept_[i].records;
-            entry.kept.records.insert(entry.kept.records.begin(), older.begin(), older.end());
+            output_bytes_ -= unkept_output(report, kept);  // a newer report has come meanwhile
+            entry.kept.records.insert(entry.kept.records.begin(), kept.records.begin(),
+                                      kept.records.end());
         }
     }
     writing_.clear();
@@ -234,6 +233,12 @@ void Recorder::give_up_output(RunReport& report) const
         "[{} bytes of output dropped: the store did not take results, and {} bytes were already "
         "waiting for it]",
         report.output.size(), output_bytes_);
+}
+
+/// The size of the output, if only memory has it.
+std::size_t Recorder::unkept_output(const RunReport& report, const Kept& kept)
+{
+    return kept.copy == Kept::Copy::whole ? 0 : report.output.size();
 }
 
 void Recorder::note_doubled(const std::vector<DoubledRun>& runs)
@@ -392,9 +397,10 @@ void Recorder::note_kept(const JournalBatch& batch, const std::vector<JournalSeq
         if (kept->copy != Kept::Copy::under_way) continue;  // a newer report than that
         kept->copy = batch.copies[i];
         if (kept->copy != Kept::Copy::whole) continue;
+        note_whole(*report, *kept);
         const auto waits = waiting_.find(batch.ids[i]);
         // In writing_, the thread of the store's session reads it.
-        if (waits != waiting_.end()) leave_output_to_journal(waits->second);
+        if (waits != waiting_.end()) waits->second.report.output = std::string();
     }
 }
 
@@ -408,11 +414,11 @@ void Recorder::note_unkept(const JournalBatch& batch)
     }
 }
 
-void Recorder::leave_output_to_journal(Entry& entry)
+void Recorder::note_whole(const RunReport& report, Kept& kept)
 {
-    entry.kept.output_size = entry.report.output.size();
-    output_bytes_ -= entry.report.output.size();
-    entry.report.output = std::string();
+    output_bytes_ -= report.output.size();
+    kept.output_size = report.output.size();
+    kept.copy = Kept::Copy::whole;
 }
 
 asio::awaitable<void> Recorder::remove_stored()
@@ -462,9 +468,9 @@ void Recorder::take_replayed(JournalSequence sequence, RunReport report)
     const RunId id = report.id;
     add(std::move(report));
     Entry& entry = waiting_.find(id)->second;
-    entry.kept.copy = Kept::Copy::whole;
     entry.kept.records.push_back(sequence);
-    leave_output_to_journal(entry);
+    note_whole(entry.report, entry.kept);
+    entry.report.output = std::string();
 }
 
 }  // namespace peercron

@@ -34,7 +34,7 @@ struct RecorderSettings {
     std::function<bool()> is_busy;                 ///< not set: never
     std::size_t max_rows = 500;                    ///< of one write, and …
     std::size_t max_bytes = 4U << 20U;             ///< … bytes of output (one row may have more)
-    std::size_t max_waiting_output = 256U << 20U;  ///< bytes of output kept in memory
+    std::size_t max_waiting_output = 256U << 20U;  ///< bytes of output that only memory has
     std::chrono::milliseconds first_retry{100};
     std::chrono::milliseconds last_retry{5000};
     /// A store that takes longer for a write is taken to be away as far as the journal goes.
@@ -57,10 +57,10 @@ inline constexpr JournalKind report_record{1};
 /// If the store finds that a run ran twice, when it takes the second report, this is an error in
 /// the log and counted in peercron_runs_doubled_total.
 ///
-/// Rows are never given up. An output that is in the journal is not kept in memory; when the
-/// outputs in memory exceed the limit, further ones are replaced by a note that says so. A row that
-/// the store refuses does not hold up the others: after a failure the batches get smaller, and what
-/// failed goes to the end of the queue.
+/// Rows are never given up. An output that is in the journal is in memory only while its row is
+/// being written. When the outputs that are not in the journal exceed the limit, further ones are
+/// replaced by a note that says so. A row that the store refuses does not hold up the others: after
+/// a failure the batches get smaller, and what failed goes to the end of the queue.
 ///
 /// Lives on the I/O thread.
 class Recorder {
@@ -104,7 +104,7 @@ private:
             whole,           // while the report waits, its output is only there
         };
         Copy copy = Copy::none;                // of this report
-        std::size_t output_size = 0;           // of the output that is only there
+        std::size_t output_size = 0;           // of the output that is there
         std::vector<JournalSequence> records;  // all of this run, the newest last
     };
     struct Entry {
@@ -124,6 +124,7 @@ private:
     asio::awaitable<void> read_outputs();
     void put_back();
     void give_up_output(RunReport& report) const;
+    static std::size_t unkept_output(const RunReport& report, const Kept& kept);
     void note_outage(const char* what);
     void note_doubled(const std::vector<DoubledRun>& runs);
     void note_success(SteadyTime::duration took);
@@ -138,7 +139,7 @@ private:
     std::pair<const RunReport*, Kept*> find(const RunId& id);
     void note_kept(const JournalBatch& batch, const std::vector<JournalSequence>& sequences);
     void note_unkept(const JournalBatch& batch);
-    void leave_output_to_journal(Entry& entry);
+    void note_whole(const RunReport& report, Kept& kept);
     asio::awaitable<void> remove_stored();
     void take_replayed(JournalSequence sequence, RunReport report);
 
@@ -152,7 +153,7 @@ private:
     std::vector<RunReport> writing_;  // the batch that is being written, and …
     std::vector<Kept> writing_kept_;  // … for each of it, what the journal has
     std::optional<SteadyTime> writing_since_;
-    std::size_t output_bytes_ = 0;  // of waiting_ and writing_, in memory
+    std::size_t output_bytes_ = 0;  // of waiting_ and writing_, that only memory has
     bool is_urgent_ = false;        // somebody waits in flush()
 
     Backoff backoff_;

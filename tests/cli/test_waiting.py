@@ -94,10 +94,11 @@ def parts_of_a_fire(fake, last_state):
         return row(id=501 + number, part=number, parts=3, output=f"part {number}\n", **changes)
 
     fake.answers["POST /cron/run/12"] = part(0, open_run, state="planned")
-    # One has started meanwhile; the other rows of that second are of another fire, and of a retry.
+    # One has started meanwhile; the other rows of that second are of other fires, and of a retry.
     fake.answers["GET /log/list"] = Ledger(
         part(0, open_run), part(1, open_run, state="planned"), part(2, open_run, state="planned"),
-        part(2, scheduled_at=1795219200007) | {"id": 498}, part(1, attempt=2) | {"id": 499})
+        part(2, scheduled_at=1795219200007) | {"id": 498}, part(2, scheduled_at=1795219200008) | {"id": 504},
+        part(1, attempt=2, state="failed") | {"id": 505})
     fake.answers["GET /log/501"] = part(0)
     fake.answers["GET /log/502"] = one_after_another(part(1, open_run), part(1))
     fake.answers["GET /log/503"] = part(2, state=last_state, exit_code=0 if last_state == "success" else 3)
@@ -121,6 +122,20 @@ def test_run_now_follows_the_first_part_and_waits_for_the_others(fake):
     done = peercron("job", "run-now", 12, "--follow", url=fake.url)
     assert (done.returncode, done.stdout) == (10, "saved\n"), done
     assert "run 503 of job 12, part 2 of 3: failed" in done.stderr
+
+
+def test_more_parts_than_one_answer_has_rows_are_waited_for(fake):
+    parts = 1003  # a node gives 1,000 at most
+    rows = [run(id=501 + number, part=number, parts=parts, output=f"{number}\n") for number in range(parts)]
+    rows[-1]["id"] = 7  # its node reported it before the plan was stored
+    fake.answers["POST /cron/run/12"] = rows[0]
+    fake.answers["GET /log/list"] = Ledger(*rows)
+    for row in rows:
+        fake.answers[f"GET /log/{row['id']}"] = row
+    done = peercron("job", "run-now", 12, "--wait", url=fake.url)
+    assert (done.returncode, done.stdout.split()) == (0, [str(number) for number in range(parts)])
+    lists = [asked.query for asked in fake.asked if asked.path == "/log/list"]
+    assert [query["after_id"] for query in lists] == ["0", "1499"], lists
 
 
 def test_a_part_that_is_not_in_the_log_is_missed(fake):

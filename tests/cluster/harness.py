@@ -5,6 +5,7 @@ Nothing here looks at a log or at a process of peercron. Logs are only kept for 
 about a failure.
 """
 import base64
+import collections
 import contextlib
 import fcntl
 import http.client
@@ -441,6 +442,23 @@ class Witness:
     def runs(self):
         """(job, scheduled time) of each run, as often as it ran."""
         return [tuple(map(int, line.split()[:2])) for line in self.file.read_text().splitlines()]
+
+
+class PartWitness:
+    """A file into which each run of a fire writes which part it is, of how many, and where it is."""
+
+    def __init__(self, cluster):
+        self.file = cluster.witness_file()
+        self.file.touch()
+
+    @property
+    def command(self):
+        return f'echo "$PEERCRON_SHARD $PEERCRON_SHARDS $PEERCRON_ATTEMPT $PEERCRON_NODE" >> {self.file}'
+
+    def runs(self):
+        """How often there was which (part, parts, attempt, node)."""
+        lines = [line.split() for line in self.file.read_text().splitlines()]
+        return collections.Counter((*map(int, numbers), node) for *numbers, node in lines)
 
 
 def assert_each_fire_once(rows, jobs, expected):

@@ -4,24 +4,7 @@ import datetime
 
 import pytest
 
-from harness import next_second, wait_until
-
-
-class NodeWitness:
-    """A file into which each run writes which part it is, of how many, and where it is."""
-
-    def __init__(self, cluster):
-        self.file = cluster.witness_file()
-        self.file.touch()
-
-    @property
-    def command(self):
-        return f'echo "$PEERCRON_SHARD $PEERCRON_SHARDS $PEERCRON_ATTEMPT $PEERCRON_NODE" >> {self.file}'
-
-    def runs(self):
-        """How often there was which (part, parts, attempt, node)."""
-        lines = [line.split() for line in self.file.read_text().splitlines()]
-        return collections.Counter((*map(int, numbers), node) for *numbers, node in lines)
+from harness import PartWitness, next_second, wait_until
 
 
 def rows_of(cluster, job):
@@ -67,7 +50,7 @@ def add_at(cluster, command, second, **more):
 
 def test_each_fire_runs_once_at_each_node(cluster):
     names = sorted(cluster.name(k) for k in cluster.nodes)
-    witness = NodeWitness(cluster)
+    witness = PartWitness(cluster)
     job = cluster.add(witness.command, spread="every")
     wait_rows(cluster, job, have_succeeded_everywhere(3, 3), "three fires at three nodes")
     cluster.stop_jobs([job])
@@ -132,7 +115,7 @@ def test_the_part_of_a_dead_node_waits_for_it_and_its_row_says_so(victim_cluster
 def test_a_new_dispatcher_keeps_retries_and_parts_that_wait_at_their_nodes(victim_cluster):
     cluster = victim_cluster
     names = sorted(cluster.name(k) for k in cluster.nodes)
-    witness = NodeWitness(cluster)
+    witness = PartWitness(cluster)
     job = add_at(cluster, f'{witness.command}; [ "$PEERCRON_ATTEMPT" -ge 2 ]', next_second(10), retries=1, retry_delay=30)
     waiting = wait_rows(cluster, job, lambda rows: len(rows) == 6, "three retries that wait")
     assert [(row["attempt"], row["for_node"]) for row in waiting] == [

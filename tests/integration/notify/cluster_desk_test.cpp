@@ -1,14 +1,10 @@
 #include "notify/cluster_desk.hpp"
 
-#include "base/task_group.hpp"
-#include "integration/notify/moved_clock.hpp"
-#include "integration/store/store_fixture.hpp"
+#include "integration/notify/messenger_fixture.hpp"
 #include "run_coroutine.hpp"
 #include "store/notice_store.hpp"
-#include "unit/http_client/raw_server.hpp"
 
 #include <gmock/gmock.h>
-#include <boost/asio/io_context.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -30,7 +26,7 @@ const NodeName two = "10.0.0.2:9991";
 
 /// Two nodes' desks at one store, and a webhook. Node one dispatches in epoch 1 unless it is told
 /// otherwise.
-class ClusterDeskTest : public ::testing::Test {
+class ClusterDeskTest : public testing::MessengerTest {
 protected:
     struct Node {
         Node(ClusterDeskTest& test, NodeName its_name, Epoch its_epoch, bool is_alone = false)
@@ -69,7 +65,6 @@ protected:
 
     ClusterDeskTest()
     {
-        store_->begin_term(1, one);
         NoticeChannel channel;
         channel.name = "ops";
         channel.kind = "webhook";
@@ -129,14 +124,7 @@ protected:
     {
         TaskGroup tasks(io_.get_executor());
         for (Node* const node : nodes) tasks.spawn(node->name, node->desk.run());
-        while (!is_over()) co_await sleep_for(10ms);
-        tasks.cancel();
-        co_await tasks.join();
-        http_.close();
-        mail_.close();
-        amqp_.close();
-        programs_.close();
-        server_.stop();
+        co_await end_when(tasks, is_over);
     }
 
     void delete_channels()
@@ -169,25 +157,10 @@ protected:
         return saves;
     }
 
-    testing::MovedClock clock_;
-    std::unique_ptr<testing::StoreDatabase> database_ = testing::usual_database();
-    std::unique_ptr<Store> store_ = database_->open();
     std::int64_t channel_ = 0;
     bool has_one_ = true;
     bool is_heard_ = false;  ///< the dispatcher, by each node
     std::optional<WallTime> store_away_since_;
-    asio::io_context io_;
-    testing::RawServer server_{io_.get_executor(), [](const std::string&) {
-                                   return testing::RawServer::Reply{testing::ok(""), true};
-                               }};
-    HttpClient http_{io_.get_executor(), {}};
-    MailClient mail_{io_.get_executor(), {}};
-    AmqpClient amqp_{io_.get_executor(), {}};
-    Spawner spawner_{one, "/bin/sh", {}, clock_};
-    ProgramRunner programs_{io_.get_executor(), spawner_};
-    Messenger messenger_{clock_, {http_, mail_, amqp_, programs_}, {}, one};
-    Event written_{io_.get_executor()};
-    StorePool pool_{io_.get_executor(), 1, [this] { return database_->open(); }};
 };
 
 TEST_F(ClusterDeskTest, TheNextDispatcherTellsThatTheLastOnesNodeIsGone)

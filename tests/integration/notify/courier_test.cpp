@@ -1,21 +1,16 @@
 #include "notify/courier.hpp"
 
-#include "base/task_group.hpp"
-#include "integration/notify/moved_clock.hpp"
-#include "integration/store/store_fixture.hpp"
+#include "integration/notify/messenger_fixture.hpp"
 #include "notify/notice_json.hpp"
 #include "run_coroutine.hpp"
-#include "unit/http_client/raw_server.hpp"
 
 #include <gmock/gmock.h>
-#include <boost/asio/io_context.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -26,17 +21,14 @@ using namespace std::chrono_literals;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::node_1;
 using ::testing::Not;
 using ::testing::SizeIs;
 using testing::t0;
 using State = NoticeDelivery::State;
 
-/// A courier, an outbox in a store, and a channel at a server that takes everything.
-class CourierTest : public ::testing::Test {
+/// A courier, and a channel at the server.
+class CourierTest : public testing::MessengerTest {
 protected:
-    CourierTest() { store_->begin_term(1, node_1); }
-
     void add_channel(const std::string& kind)
     {
         NoticeChannel channel;
@@ -76,32 +68,10 @@ protected:
     {
         TaskGroup tasks(io_.get_executor());
         tasks.spawn("courier", courier_.run());
-        while (!is_over()) co_await sleep_for(10ms);
-        tasks.cancel();
-        co_await tasks.join();
-        http_.close();
-        mail_.close();
-        amqp_.close();
-        programs_.close();
-        server_.stop();
+        co_await end_when(tasks, is_over);
     }
 
-    testing::MovedClock clock_;
-    std::unique_ptr<testing::StoreDatabase> database_ = testing::usual_database();
-    std::unique_ptr<Store> store_ = database_->open();
     std::int64_t channel_ = 0;
-    asio::io_context io_;
-    testing::RawServer server_{io_.get_executor(), [](const std::string&) {
-                                   return testing::RawServer::Reply{testing::ok("ok"), true};
-                               }};
-    HttpClient http_{io_.get_executor(), {}};
-    MailClient mail_{io_.get_executor(), {}};
-    AmqpClient amqp_{io_.get_executor(), {}};
-    Spawner spawner_{node_1, "/bin/sh", {}, clock_};
-    ProgramRunner programs_{io_.get_executor(), spawner_};
-    Messenger messenger_{clock_, {http_, mail_, amqp_, programs_}, {}, node_1};
-    Event written_{io_.get_executor()};
-    StorePool pool_{io_.get_executor(), 1, [this] { return database_->open(); }};
     prometheus::Registry registry_;
     Courier courier_{io_.get_executor(),  clock_,   pool_, messenger_, written_,
                      [] { return true; }, registry_};

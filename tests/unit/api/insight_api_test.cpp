@@ -227,6 +227,31 @@ TEST_F(InsightApiTest, TheOverviewSaysWhenAJobThatFailsIsTriedAgain)
     EXPECT_EQ(failing.at("run").at("id"), failed);
 }
 
+TEST_F(InsightApiTest, TheOverviewFindsTheFirstAttemptThatWaitsHoweverManyRowsAreNewer)
+{
+    const auto add_planned = [&](const Job& job, WallTime at, std::int32_t attempt,
+                                 WallTime retry_at) {
+        LogRow row;
+        row.id = 100 + std::ssize(tables_.log);
+        row.run.id = {job.id, at, attempt};
+        row.run.state = RunState::planned;
+        row.retry_at = retry_at;
+        tables_.log.insert(tables_.log.begin(), row);
+    };
+    // Asked for by hand, each fire waits for itself.
+    Job& job = insert("import", "0 0 0 1 1 *");
+    job.retries = 3;
+    const Job& spread = insert("spread");
+    constexpr int fires = 30;
+    for (int i = fires; i > 0; --i) ended(job, now() - i * 1min, RunState::failed);
+    for (int i = 0; i < 1'200; ++i) add_planned(spread, now() - i * 1ms, 1, now() + 1s);
+    for (int i = fires; i > 0; --i) add_planned(job, now() - i * 1min, 2, now() + 1h - i * 1min);
+    start();
+    const value failing = get("/overview").data().at("failing");
+    ASSERT_THAT(failing.as_array(), SizeIs(1));
+    EXPECT_EQ(failing.at(0).at("retry_at"), to_unix_millis(now() + 30min));
+}
+
 TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
 {
     const Job& job = insert("backup");

@@ -38,16 +38,6 @@ protected:
         calendars_.push_back(calendar);
         return jobs_.put_calendars(Calendars::of(calendars_), {calendar.id, calendar.id - 1});
     }
-    /// As the dispatcher does when something about these jobs has changed.
-    std::vector<RunId> take_back(const std::vector<JobId>& jobs)
-    {
-        std::vector<RunId> back;
-        for (const auto& [node, runs] : term_->handed_out(jobs)) {
-            back.insert(back.end(), runs.begin(), runs.end());
-        }
-        term_->jobs_changed(jobs, back, now_);
-        return back;
-    }
     void plan_from(WallTime planned_through)
     {
         TermStart found;

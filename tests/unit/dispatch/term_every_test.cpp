@@ -90,19 +90,6 @@ protected:
         died(beta, now_.wall);
         hear(alpha);
     }
-    /// What was handed out and has not started is given back.
-    PlanStep change(Job job, std::chrono::milliseconds since)
-    {
-        job.effective_from = midnight + since;
-        const std::vector<JobId> changed{job.id};
-        std::vector<RunId> given_back;
-        for (const auto& [node, runs] : term_->handed_out(changed)) {
-            given_back.insert(given_back.end(), runs.begin(), runs.end());
-        }
-        add(job);
-        term_->jobs_changed(changed, given_back, now_);
-        return step();
-    }
 };
 
 TEST_F(TermEveryTest, AFireHasAPartForEachNodeInOneStep)

@@ -111,6 +111,26 @@ protected:
         return step;
     }
 
+    /// As the dispatcher does when these jobs have changed: their nodes give back what has not
+    /// started.
+    std::vector<RunId> take_back(const std::vector<JobId>& jobs)
+    {
+        std::vector<RunId> back;
+        for (const auto& [node, runs] : term_->handed_out(jobs)) {
+            back.insert(back.end(), runs.begin(), runs.end());
+        }
+        term_->jobs_changed(jobs, back, now_);
+        return back;
+    }
+    /// The step after the job has become this one, from a moment on.
+    PlanStep change(Job job, std::chrono::milliseconds after_midnight)
+    {
+        job.effective_from = midnight + after_midnight;
+        add(job);
+        take_back({job.id});
+        return step();
+    }
+
     /// The runs that the last step has handed out.
     std::vector<RunId> ordered() const
     {

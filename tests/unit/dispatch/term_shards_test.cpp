@@ -70,20 +70,6 @@ protected:
         for (const auto& [node, order] : orders_) found.push_back(order.id);
         return found;
     }
-    /// The job is like this since then, and all that was handed out and has not started was given
-    /// back.
-    PlanStep change(Job job, std::chrono::milliseconds since)
-    {
-        job.effective_from = midnight + since;
-        const std::vector<JobId> changed{job.id};
-        std::vector<RunId> given_back;
-        for (const auto& [node, runs] : term_->handed_out(changed)) {
-            given_back.insert(given_back.end(), runs.begin(), runs.end());
-        }
-        add(job);
-        term_->jobs_changed(changed, given_back, now_);
-        return step();
-    }
     /// Job 1 has two parts, which run, and job 2, with three, runs after it.
     void start_parent_of_two()
     {

@@ -375,13 +375,6 @@ public:
         co_await until(is_so);
     }
 
-    asio::awaitable<void> flush()
-    {
-        const bool is_written = co_await recorder_.flush(std::chrono::steady_clock::now() + 60s);
-        EXPECT_TRUE(is_written);
-    }
-
-private:
     static asio::awaitable<void> until(std::function<bool()> condition)
     {
         const SteadyTime limit = std::chrono::steady_clock::now() + 60s;
@@ -389,6 +382,13 @@ private:
         EXPECT_TRUE(condition());
     }
 
+    asio::awaitable<void> flush()
+    {
+        const bool is_written = co_await recorder_.flush(std::chrono::steady_clock::now() + 60s);
+        EXPECT_TRUE(is_written);
+    }
+
+private:
     asio::awaitable<void> begin()
     {
         co_await journal_.open();
@@ -629,6 +629,48 @@ TEST_F(RecorderJournalTest, OutputsThatAreInTheJournalTakeNoMemoryAndComeBackWho
     const auto all = stored();
     ASSERT_THAT(all, SizeIs(many));
     for (const RunReport& r : all) EXPECT_EQ(r.output, std::string(8'000, 'x'));
+}
+
+/// The store holds the first batch of a life until it is told to go on.
+struct HeldBatch {
+    std::atomic<bool> is_held = false;
+    std::promise<void> go_on;
+};
+
+asio::awaitable<void> keep_three(Life& life)
+{
+    for (JobId job = 1; job <= 3; ++job) {
+        life.recorder().add(report(job, RunState::success, std::string(30'000, 'x')));
+        co_await life.until_all_kept();
+    }
+}
+
+asio::awaitable<void> end_one_while_they_are_written(Life& life, HeldBatch& batch)
+{
+    const auto is_held = [&batch] { return batch.is_held.load(); };
+    co_await life.until(is_held);
+    life.recorder().add(report(4, RunState::success, std::string(30'000, 'x')));
+    batch.go_on.set_value();
+    co_await life.flush();
+}
+
+TEST_F(RecorderJournalTest, OutputsReadBackFromItToBeWrittenCostNoOtherItsOwn)
+{
+    settings_.max_waiting_output = 100'000;
+    is_away_ = true;
+    live(keep_three);
+    HeldBatch batch;
+    ledger_.refuse = [&batch](std::span<const RunReport> reports) {
+        if (!batch.is_held.exchange(true)) {
+            EXPECT_THAT(reports, SizeIs(3));
+            batch.go_on.get_future().wait();
+        }
+        return false;
+    };
+    live([&batch](Life& life) { return end_one_while_they_are_written(life, batch); });
+    const auto all = stored();
+    ASSERT_THAT(all, SizeIs(4));
+    for (const RunReport& r : all) EXPECT_EQ(r.output, std::string(30'000, 'x'));
 }
 
 asio::awaitable<void> fill(Life& life, std::atomic<bool>& is_away)

@@ -11,6 +11,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <list>
@@ -52,6 +53,16 @@ public:
     {
         acceptor_.close();
         for (auto& socket : sockets_) socket.close();
+    }
+
+    enum class Close : std::uint8_t { ends, resets };
+
+    /// Closes the connection that was made first.
+    void close_oldest(Close how)
+    {
+        auto& socket = sockets_.front();
+        if (how == Close::resets) socket.set_option(asio::socket_base::linger(true, 0));
+        socket.close();
     }
 
     std::vector<std::string> requests;
