@@ -298,29 +298,26 @@ std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime befo
 
 /// When the first further attempt of each of these jobs starts that waits for its time. A job that
 /// has no schedule may have any number of them, of fires as old as its delays allow: they are found
-/// by their state, which few rows have.
+/// by their state, which few rows have. Of very many that are planned only the oldest are read,
+/// among which those are.
 std::map<JobId, WallTime> first_retries(Store& store, const std::vector<Job>& jobs)
 {
-    constexpr std::size_t rows_at_once = 1000;
+    constexpr std::size_t most_rows = 2000;
     std::set<JobId> wanted;
     for (const Job& job : jobs) {
         if (job.retries > 0) wanted.insert(job.id);
     }
     std::map<JobId, WallTime> first;
+    if (wanted.empty()) return first;
     LogFilter filter;
     filter.state = RunState::planned;
     filter.after_id = 0;
-    for (bool is_more = !wanted.empty(); is_more;) {
-        const auto rows = store.log_page(filter, {0, rows_at_once}, {}, no_output);
-        for (const LogRow& row : rows) {
-            const RunId& id = row.run.id;
-            const bool waits = id.attempt > 1 && row.retry_at && !row.run.rehearsal;
-            if (!waits || !wanted.contains(id.job)) continue;
-            WallTime& at = first.try_emplace(id.job, *row.retry_at).first->second;
-            at = std::min(at, *row.retry_at);
-        }
-        is_more = rows.size() == rows_at_once;
-        if (is_more) filter.after_id = rows.back().id;
+    for (const LogRow& row : store.log_page(filter, {0, most_rows}, {}, no_output)) {
+        const RunId& id = row.run.id;
+        const bool waits = id.attempt > 1 && row.retry_at && !row.run.rehearsal;
+        if (!waits || !wanted.contains(id.job)) continue;
+        WallTime& at = first.try_emplace(id.job, *row.retry_at).first->second;
+        at = std::min(at, *row.retry_at);
     }
     return first;
 }
