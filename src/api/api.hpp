@@ -12,6 +12,7 @@
 #include "model/job.hpp"
 #include "model/node_load.hpp"
 #include "model/notice_channel.hpp"
+#include "model/notice_defaults.hpp"
 #include "model/pause.hpp"
 #include "model/send_report.hpp"
 #include "store/store_pool.hpp"
@@ -99,9 +100,10 @@ struct ApiContext {
     std::string node;     ///< this node's name
     std::string version;  ///< of this program
     std::string default_time_zone = "UTC";
-    AccessRules rules;           ///< who may call, besides what `access` knows
-    bool plain_sign_in = false;  ///< whether passwords may come unencrypted from other machines
-    bool changing_gets = true;   ///< whether GET may stop, start and delete jobs
+    NoticeDefaults inherited = {};  ///< what jobs inherit
+    AccessRules rules;              ///< who may call, besides what `access` knows
+    bool plain_sign_in = false;     ///< whether passwords may come unencrypted from other machines
+    bool changing_gets = true;      ///< whether GET may stop, start and delete jobs
 };
 
 /// All calls of the API.

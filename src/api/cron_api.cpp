@@ -84,7 +84,7 @@ std::size_t size_of(const std::vector<Job>& jobs)
 
 JobView view_of(const ApiContext& context)
 {
-    return JobView{context.default_time_zone, context.clock.now()};
+    return JobView{context.default_time_zone, context.inherited, context.clock.now()};
 }
 
 /// It starts when the pause is over, and not before.
@@ -138,7 +138,7 @@ void write_listed(JsonWriter& json, const Job& job, const JobInsight& insight, c
 {
     json.begin_object();
     write_job_fields(json, job, view);
-    write_past(json, job, insight, strip, view.now);
+    write_past(json, run_limits(view.inherited, job), insight, strip, view.now);
     json.end_object();
 }
 
@@ -316,7 +316,7 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, *job, view);
-        write_past(json, *job, insight, Strip::shown, view.now);
+        write_past(json, run_limits(view.inherited, *job), insight, Strip::shown, view.now);
         json.key("next");
         json.begin_array();
         for (const std::string& time : fires.times) json.value(time);

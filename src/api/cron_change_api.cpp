@@ -47,7 +47,7 @@ std::vector<std::string> warnings_of(const ApiContext& context, const Job& job,
 /// pauses that may be newer than what this node has heard.
 JobView view_after_change(const ApiContext& context)
 {
-    JobView view{context.default_time_zone, context.clock.now()};
+    JobView view{context.default_time_zone, context.inherited, context.clock.now()};
     view.pauses = context.pauses();
     return view;
 }

@@ -55,7 +55,9 @@ asio::awaitable<Response> show_job_metrics(const ApiContext& context, const Call
             http::status::not_found,
             "metrics of single jobs are off; [metrics] jobs says how many jobs are here");
     }
-    const auto read = [most](Store& store) { return job_metrics(store, most); };
+    const auto read = [&context, most](Store& store) {
+        return job_metrics(store, context.inherited, most);
+    };
     const std::vector<prometheus::MetricFamily> metrics = co_await context.store.call(read);
     co_return exposition(metrics);
 }

@@ -44,13 +44,13 @@ constexpr std::size_t no_output = 1;
 // Statistics.
 
 /// From where on a run is unusual; null: no run is, or too little is known.
-void write_limits(JsonWriter& json, const Job& job, const JobStatistics& past)
+void write_limits(JsonWriter& json, JobKind kind, const RunLimits& limits,
+                  const JobStatistics& past)
 {
-    const bool is_daemon = job.kind == JobKind::daemon;
-    const UsualRun usual = is_daemon ? UsualRun() : usual_run_of(past);
+    const UsualRun usual = kind == JobKind::daemon ? UsualRun() : usual_run_of(past);
+    const std::chrono::milliseconds slow_after = limits.slow_after;
     field_duration(json, "slow_after",
-                   job.slow_after > 0s ? std::optional<std::chrono::milliseconds>(job.slow_after)
-                                       : usual.time.slow_after);
+                   slow_after > 0s ? std::optional(slow_after) : usual.time.slow_after);
     field_duration(json, "fast_before", usual.time.fast_before);
     json.field("most_output", usual.most_output);
     json.field("most_memory", usual.most_memory);
@@ -69,6 +69,7 @@ asio::awaitable<Response> show_statistics(const ApiContext& context, const Call&
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
     const WallTime now = context.clock.now();
+    const RunLimits limits = run_limits(context.inherited, *job);
     const auto write = [&](JsonWriter& json) {
         const JobStatistics& past = insight->statistics;
         json.begin_object();
@@ -84,14 +85,14 @@ asio::awaitable<Response> show_statistics(const ApiContext& context, const Call&
         json.field("late_p50", past.lateness().quantile(0.5));
         json.field("usual_output", past.output().quantile(0.5));
         json.field("usual_memory", past.memory().quantile(0.5));
-        write_limits(json, *job, past);
+        write_limits(json, job->kind, limits, past);
         json.key("late_goal");
-        if (job->late_goal.count() > 0) {
-            json.value(std::int64_t{job->late_goal.count()});
+        if (limits.late_goal.count() > 0) {
+            json.value(std::int64_t{limits.late_goal.count()});
         } else {
             json.null();
         }
-        write_past(json, *job, *insight, Strip::shown, now);
+        write_past(json, limits, *insight, Strip::shown, now);
         json.end_object();
     };
     co_return answer(write);
@@ -541,7 +542,7 @@ asio::awaitable<Response> show_overview(const ApiContext& context, JobBook& book
     // What it reads is bounded: some hundred rows without their outputs.
     constexpr std::size_t most_bytes = 4 * most_shown * 4096;
     Budget::Share share = co_await context.budget.take(most_bytes);
-    JobView view{context.default_time_zone, context.clock.now()};
+    JobView view{context.default_time_zone, context.inherited, context.clock.now()};
     const auto read = [&view](Store& store, const BookedJobs& jobs) {
         const Overview seen = look(store, jobs, view.now);
         view.pauses = Pauses(seen.pauses);

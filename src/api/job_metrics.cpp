@@ -19,7 +19,7 @@ constexpr std::size_t jobs_at_once = 500;
 /// The families, in the order in which they are shown.
 class JobFamilies {
 public:
-    void add(const Job& job, const JobInsight& insight)
+    void add(const Job& job, const RunLimits& limits, const JobInsight& insight)
     {
         const JobStatistics& past = insight.statistics;
         const std::vector<prometheus::ClientMetric::Label> labels{
@@ -54,11 +54,11 @@ public:
         put_quantile(duration_, "0.95", past.use_time(), 0.95);
         put_quantile(lateness_, "0.5", past.lateness(), 0.5);
         put_quantile(lateness_, "0.99", past.lateness(), 0.99);
-        if (job.late_goal.count() == 0) return;
+        if (limits.late_goal.count() == 0) return;
         constexpr double millis = 1000;
-        put(goal_, static_cast<double>(job.late_goal.count()) / millis);
+        put(goal_, static_cast<double>(limits.late_goal.count()) / millis);
         // A goal that is new has no fires yet.
-        const bool is_counted = insight.goal.goal() == job.late_goal;
+        const bool is_counted = insight.goal.goal() == limits.late_goal;
         const GoalCount count = is_counted ? insight.goal.all() : GoalCount();
         put(goal_fires_, static_cast<double>(count.fires));
         put(goal_met_, static_cast<double>(count.met));
@@ -126,7 +126,8 @@ private:
 
 }  // namespace
 
-std::vector<MetricFamily> job_metrics(Store& store, std::size_t most)
+std::vector<MetricFamily> job_metrics(Store& store, const NoticeDefaults& inherited,
+                                      std::size_t most)
 {
     JobFamilies families;
     std::size_t shown = 0;
@@ -137,7 +138,9 @@ std::vector<MetricFamily> job_metrics(Store& store, std::size_t most)
         for (const Job& job : jobs) ids.push_back(job.id);
         // A job that was deleted meanwhile has a past without runs.
         const std::vector<JobInsight> insights = store.find_insights(ids);
-        for (std::size_t i = 0; i < jobs.size(); ++i) families.add(jobs[i], insights[i]);
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            families.add(jobs[i], run_limits(inherited, jobs[i]), insights[i]);
+        }
         shown += jobs.size();
         after = ids.back();
     }

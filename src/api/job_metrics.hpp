@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/job.hpp"
+#include "model/notice_defaults.hpp"
 #include "store/store.hpp"
 
 #include <prometheus/metric_family.h>
@@ -15,6 +15,8 @@ namespace peercron {
 ///
 /// Reads the `most` jobs with the lowest ids; peercron_jobs_left_out says how many there are
 /// besides. Throws StoreError.
-std::vector<prometheus::MetricFamily> job_metrics(Store& store, std::size_t most);
+/// @param inherited what jobs inherit.
+std::vector<prometheus::MetricFamily> job_metrics(Store& store, const NoticeDefaults& inherited,
+                                                  std::size_t most);
 
 }  // namespace peercron

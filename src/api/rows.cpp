@@ -145,7 +145,7 @@ void write_goal(JsonWriter& json, std::chrono::milliseconds goal, const GoalReco
 
 }  // namespace
 
-void write_past(JsonWriter& json, const Job& job, const JobInsight& insight, Strip strip,
+void write_past(JsonWriter& json, const RunLimits& limits, const JobInsight& insight, Strip strip,
                 WallTime now)
 {
     const JobStatistics& past = insight.statistics;
@@ -158,7 +158,7 @@ void write_past(JsonWriter& json, const Job& job, const JobInsight& insight, Str
     json.field("usual_time", past.use_time().quantile(0.5));
     json.field("usual_p95", past.use_time().quantile(0.95));
     json.field("late_p99", past.lateness().quantile(0.99));
-    write_goal(json, job.late_goal, insight.goal, now);
+    write_goal(json, limits.late_goal, insight.goal, now);
     write_oddities(json, insight.oddities);
     if (strip == Strip::left_out) return;
     json.field("last_runs_by", past.is_by_minute() ? "minute" : "run");

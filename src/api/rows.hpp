@@ -3,6 +3,7 @@
 #include "api/daemon_view.hpp"
 #include "http/json_writer.hpp"
 #include "model/job.hpp"
+#include "model/notice_defaults.hpp"
 #include "model/pause.hpp"
 #include "schedule/calendars.hpp"
 #include "store/store.hpp"
@@ -24,9 +25,11 @@ void field_millis(JsonWriter& json, std::string_view name, const std::optional<W
 /// An array of texts.
 void write_texts(JsonWriter& json, std::string_view name, std::span<const std::string> texts);
 
-/// What a job is shown by: the zone of those without one, and what is next as of now.
+/// What a job is shown by: the zone of those without one, what it inherits, and what is next as of
+/// now.
 struct JobView {
     std::string_view default_time_zone;
+    const NoticeDefaults& inherited;
     WallTime now{};
     DaemonViews daemons = {};  ///< which of them are shown
     Pauses pauses = {};        ///< that are not over
@@ -43,7 +46,8 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view);
 enum class Strip : std::uint8_t { left_out, shown };
 
 /// What a list shows of a job's past, into an object that is open.
-void write_past(JsonWriter& json, const Job& job, const JobInsight& insight, Strip strip,
+/// @param limits as run_limits() has them for the job.
+void write_past(JsonWriter& json, const RunLimits& limits, const JobInsight& insight, Strip strip,
                 WallTime now);
 
 /// An array of words: in what a run is not as usual.

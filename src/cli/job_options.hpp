@@ -155,15 +155,15 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"late_after", "--late-after", "DURATION", "Notices",
      "A run that starts later than this is late; 0 is as configured"},
     {"slow_after", "--slow-after", "DURATION", "Notices",
-     "A run that takes longer is slow; 0 is three times as long as usual"},
+     "A run that takes longer is slow; 0 is as configured, or as is usual"},
     {"expect_every", "--expect-every", "DURATION", "Notices",
-     "Told when there is no success for this long; 0 is never"},
+     "Told when there is no success for this long; 0 is as configured"},
     {"expect_by", "--expect-by", "HH:MM", "Notices",
-     "Told when there is no success by this time of a day; '' is never"},
+     "Told when there is no success by this time of a day; '' is as configured, none is never"},
     {"late_goal", "--late-goal", "DURATION", "Notices",
      "A fire should start within this of its time, as 50ms: `peercron stats` says which share "
      "does; "
-     "0 is no goal"},
+     "0 is as configured"},
 }};
 
 const JobOption& option_of(const JobField& field);

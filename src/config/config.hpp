@@ -144,6 +144,10 @@ struct Config {
         std::size_t after = 1;                                          // [notify] after
         std::chrono::seconds every{0};                                  // [notify] every: 0 = once
         std::chrono::seconds late_after{60};                            // [notify] late_after
+        std::chrono::seconds slow_after{0};      // [notify] slow_after: 0 = as is usual for the job
+        std::chrono::seconds expect_every{0};    // [notify] expect_every: 0 = any time
+        std::string expect_by;                   // [notify] expect_by: "" = nothing is expected
+        std::chrono::milliseconds late_goal{0};  // [notify] late_goal: 0 = none
         /// What jobs with a tag inherit; what is not set is as for other jobs.
         struct Tag {
             std::string tag;
@@ -152,6 +156,10 @@ struct Config {
             std::size_t after = 0;
             std::chrono::seconds every{0};
             std::chrono::seconds late_after{0};
+            std::chrono::seconds slow_after{0};
+            std::chrono::seconds expect_every{0};
+            std::string expect_by;
+            std::chrono::milliseconds late_goal{0};
             friend bool operator==(const Tag&, const Tag&) = default;
         };
         std::vector<Tag> tags;      // [[notify.tags]]

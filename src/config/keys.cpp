@@ -331,6 +331,20 @@ std::optional<std::string> job_tag(const std::string& text)
     return R"(a tag of jobs, such as "nightly", of 1 to 64 bytes without a comma)";
 }
 
+std::optional<std::string> clock_or_none(const std::string& text)
+{
+    const auto is_clock = [&text] {
+        constexpr std::string_view form = "00:00";
+        if (text.size() != form.size() || text[2] != ':') return false;
+        for (const std::size_t at : {0U, 1U, 3U, 4U}) {
+            if (text[at] < '0' || text[at] > '9') return false;
+        }
+        return text.substr(0, 2) < "24" && text[3] < '6';
+    };
+    if (text.empty() || text == "none" || is_clock()) return std::nullopt;
+    return R"(a time of the day, such as "04:00", or "none", which expects nothing)";
+}
+
 std::optional<std::string> channel_name(const std::string& text)
 {
     const auto is_good = [](char c) {

@@ -51,6 +51,7 @@ std::optional<std::string> file_or_none(const std::string& text);
 std::optional<std::string> notice_word(const std::string& text);
 std::optional<std::string> cluster_word(const std::string& text);
 std::optional<std::string> job_tag(const std::string& text);
+std::optional<std::string> clock_or_none(const std::string& text);
 std::optional<std::string> channel_name(const std::string& text);
 std::optional<std::string> program(const std::string& text);
 std::optional<std::string> node_label(const std::string& text);
@@ -116,6 +117,10 @@ void visit_tag(T& tag, Visitor& visitor)
     visitor.key("after", tag.after, Count{1, 1000});
     visitor.key("every", tag.every, Duration{1s, 8760h});
     visitor.key("late_after", tag.late_after, Duration{1s, 8760h});
+    visitor.key("slow_after", tag.slow_after, Duration{1s, 8760h});
+    visitor.key("expect_every", tag.expect_every, Duration{1s, 8760h});
+    visitor.key("expect_by", tag.expect_by, Text{clock_or_none});
+    visitor.key("late_goal", tag.late_goal, Duration{1ms, 24h});
 }
 
 /// The one list of keys: calls `visitor.key(name, member, rule)` for each, in the order of the
@@ -209,6 +214,10 @@ void visit(C& config, Visitor& visitor)
     visitor.key("notify.after", config.notify.after, Count{1, 1000});
     visitor.key("notify.every", config.notify.every, Duration{0s, 8760h});
     visitor.key("notify.late_after", config.notify.late_after, Duration{1s, 8760h});
+    visitor.key("notify.slow_after", config.notify.slow_after, Duration{0s, 8760h});
+    visitor.key("notify.expect_every", config.notify.expect_every, Duration{0s, 8760h});
+    visitor.key("notify.expect_by", config.notify.expect_by, Text{clock_or_none});
+    visitor.key("notify.late_goal", config.notify.late_goal, Duration{0s, 24h});
     visitor.tag_notices("notify.tags", config.notify.tags);
     visitor.key("notify.cluster_on", config.notify.cluster_on, Texts{cluster_word});
     visitor.key("notify.cluster_after", config.notify.cluster_after, Duration{1s, 24h});

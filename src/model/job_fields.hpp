@@ -359,15 +359,16 @@ inline constexpr std::array<JobField, 70> job_fields{{
     {"late_after", &Job::late_after, kind::Duration{longest_seconds},
      "seconds after its time at which a run that starts is late; 0 is as configured"},
     {"slow_after", &Job::slow_after, kind::Duration{longest_seconds},
-     "seconds after which a run is slow; 0 is three times as long as usual"},
+     "seconds after which a run is slow; 0 is as configured, or three times as long as usual"},
     {"expect_every", &Job::expect_every, kind::Duration{longest_seconds},
-     "seconds within which a success follows the one before it, or they are told; 0 is no limit"},
+     "seconds within which a success follows the one before it, or they are told; 0 is as "
+     "configured"},
     {"expect_by", &Job::expect_by, kind::Text{5, &clock_form},
      "the time of the day, in the job's time zone, by which it has a success each day, or they are "
-     "told; empty is none"},
+     "told; empty is as configured, `none` is nothing that others than the job expect"},
     {"late_goal", &Job::late_goal, kind::Millis{86'400'000},
      "milliseconds after its time within which a fire should start: which share of them does is "
-     "counted; 0 is no goal"},
+     "counted; 0 is as configured"},
     {.name = "restart",
      .member = &Job::restart,
      .kind = kind::Choice{PolicyNames<Restart>::names},

@@ -86,7 +86,7 @@ bool is_channel(std::string_view text)
 
 bool is_clock(std::string_view text)
 {
-    if (text.empty()) return true;
+    if (text.empty() || text == "none") return true;
     constexpr std::size_t length = 5;
     if (text.size() != length || text[2] != ':') return false;
     const bool are_digits =
@@ -144,8 +144,8 @@ const TextForm notice_form{
     "failing, recovered, missed, late, slow, fast, failed, success, skipped or lost",
     "^(failing|recovered|missed|late|slow|fast|failed|success|skipped|lost)$", "failing"};
 
-const TextForm clock_form{is_clock, "a time of the day, as 04:00, or nothing",
-                          "^$|^([01][0-9]|2[0-3]):[0-5][0-9]$", "04:00"};
+const TextForm clock_form{is_clock, "a time of the day, as 04:00, none, or nothing",
+                          "^$|^none$|^([01][0-9]|2[0-3]):[0-5][0-9]$", "04:00"};
 
 const TextForm run_on_form{
     is_run_on_term,

@@ -80,7 +80,9 @@ public:
 
     StorePool::Open open_store() const override
     {
-        return [settings = mysql_] { return std::make_unique<MysqlStore>(settings); };
+        return [settings = mysql_, inherited = notice_defaults(config_)] {
+            return std::make_unique<MysqlStore>(settings, inherited);
+        };
     }
     std::vector<std::string> migrate(std::stop_token stop) const override
     {
@@ -144,6 +146,7 @@ public:
 
     explicit SoloBackend(const Config& config)
         : sqlite_{make_folder(config.data_dir) / "peercron.db"},
+          inherited_(notice_defaults(config)),
           lock_(sqlite_, patience, {.alive = extend_start}),
           self_{
               config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)},
@@ -152,7 +155,9 @@ public:
 
     StorePool::Open open_store() const override
     {
-        return [settings = sqlite_] { return std::make_unique<SqliteStore>(settings); };
+        return [settings = sqlite_, inherited = inherited_] {
+            return std::make_unique<SqliteStore>(settings, inherited);
+        };
     }
     std::vector<std::string> migrate(std::stop_token stop) const override
     {
@@ -187,6 +192,7 @@ public:
 
 private:
     SqliteSettings sqlite_;
+    const NoticeDefaults inherited_;
     SqliteLock lock_;
     Member self_;
     const std::string api_;

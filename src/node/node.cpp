@@ -410,6 +410,7 @@ private:
             .node = config_.node_name(),
             .version = surroundings_.version,
             .default_time_zone = config_.time_zone,
+            .inherited = notice_defaults(config_),
             .rules = access_rules(config_),
             .plain_sign_in = config_.http.plain_sign_in,
             .changing_gets = config_.http.changing_gets,

@@ -170,6 +170,10 @@ NoticeDefaults notice_defaults(const Config& config)
     defaults.notify_after = static_cast<std::int64_t>(config.notify.after);
     defaults.notify_every = config.notify.every;
     defaults.late_after = config.notify.late_after;
+    defaults.slow_after = config.notify.slow_after;
+    defaults.expect_every = config.notify.expect_every;
+    defaults.expect_by = config.notify.expect_by;
+    defaults.late_goal = config.notify.late_goal;
     defaults.time_zone = config.time_zone;
     for (const Config::Notify::Tag& tag : config.notify.tags) {
         defaults.tags.push_back({.tag = tag.tag,
@@ -177,7 +181,11 @@ NoticeDefaults notice_defaults(const Config& config)
                                  .notify_on = tag.on,
                                  .notify_after = static_cast<std::int64_t>(tag.after),
                                  .notify_every = tag.every,
-                                 .late_after = tag.late_after});
+                                 .late_after = tag.late_after,
+                                 .slow_after = tag.slow_after,
+                                 .expect_every = tag.expect_every,
+                                 .expect_by = tag.expect_by,
+                                 .late_goal = tag.late_goal});
     }
     return defaults;
 }

@@ -79,6 +79,12 @@ WatchedJob read(std::string_view text)
     if (const auto* since = object.if_contains("flapping_since")) {
         watched.flapping_since = read_time(*since);
     }
+    if (const auto* inherited = object.if_contains("inherited")) {
+        const json::array& parts = inherited->as_array();
+        watched.inherited.every = std::chrono::seconds(json::value_to<std::int64_t>(parts.at(0)));
+        watched.inherited.by = json::value_to<std::string>(parts.at(1));
+        watched.inherited_since = read_time(parts.at(2));
+    }
     return watched;
 }
 
@@ -117,6 +123,10 @@ std::string watch_text(const WatchedJob& watched)
     }
     if (watched.forgotten_fire) object["forgotten_fire"] = to_json(*watched.forgotten_fire);
     if (watched.flapping_since) object["flapping_since"] = to_json(*watched.flapping_since);
+    if (watched.inherited_since != WallTime{}) {
+        object["inherited"] = json::array{std::int64_t{watched.inherited.every.count()},
+                                          watched.inherited.by, to_json(watched.inherited_since)};
+    }
     return json::serialize(object);
 }
 

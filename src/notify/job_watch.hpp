@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "model/notice.hpp"
+#include "model/notice_defaults.hpp"
 #include "model/run.hpp"
 
 #include <array>
@@ -50,6 +51,8 @@ struct WatchedJob {
     std::optional<WallTime> forgotten_fire;   ///< the newest that is not kept any more
     std::vector<WallTime> changes;            ///< of the last hour: notices about changes
     std::optional<WallTime> flapping_since;
+    Expectation inherited;       ///< what others than the job expect of it, and …
+    WallTime inherited_since{};  ///< … since when they do
 
     std::optional<Alarm>& alarm(NoticeKind kind);
     const std::optional<Alarm>& alarm(NoticeKind kind) const;

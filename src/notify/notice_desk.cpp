@@ -63,6 +63,7 @@ public:
         for (const JobId job : jobs) {
             if (!jobs_.contains(job)) seen_.forgotten.push_back(job);
         }
+        for (const auto& [id, job] : jobs_) rules_.note_expected(job, watch_of(job), now_);
     }
 
     void end(const LogRow& row)
@@ -288,9 +289,9 @@ void NoticeDesk::look_at_time(Store& store, Look& look)
     std::vector<LogRow> slow;
     std::vector<LogRow> up;
     if (look.is_search) {
-        std::ranges::copy(store.notices().unwatched_jobs(jobs_at_once_looked_at),
+        std::ranges::copy(store.notices().unwatched_jobs(rules_.defaults(), jobs_at_once_looked_at),
                           std::back_inserter(waiting));
-        slow = store.notices().slow_runs(look.now, jobs_at_once_looked_at);
+        slow = store.notices().slow_runs(rules_.defaults(), look.now, jobs_at_once_looked_at);
         up = store.notices().healthy_daemons(look.now, jobs_at_once_looked_at);
     }
     std::vector<JobId> jobs = waiting;

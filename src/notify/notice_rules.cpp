@@ -1,7 +1,6 @@
 #include "notify/notice_rules.hpp"
 
 #include "model/job_zone.hpp"
-#include "model/tags.hpp"
 #include "notify/flapping.hpp"
 #include "notify/run_verdict.hpp"
 #include "schedule/time_zone.hpp"
@@ -86,13 +85,6 @@ WallTime end_of_last_pause(const Pauses& pauses, const Job& job, WallTime now)
         if (was && is_about(pause, job)) last = std::max(last, pause.end());
     }
     return last;
-}
-
-/// How long a run may take; nullopt: any time.
-std::optional<std::chrono::milliseconds> slow_limit(const Job& job, const UsualTime& usual)
-{
-    if (job.slow_after > 0s) return job.slow_after;
-    return job.kind == JobKind::daemon ? std::nullopt : usual.slow_after;
 }
 
 const TimeZone* zone_of(const Job& job, const std::string& default_zone)
@@ -310,7 +302,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     const bool is_fire = row.requested_by.empty() && row.fires == 1;
     if (is_fire && has_started && (is_first || part.fire != nullptr)) {
         const auto limit =
-            inherited(job, &Job::late_after, &TagNotices::late_after, &NoticeDefaults::late_after);
+            setting(job, &Job::late_after, &TagNotices::late_after, &NoticeDefaults::late_after);
         const WallTime due = row.retry_at.value_or(run.id.scheduled_at);
         judge(NoticeKind::late, 'l', is_first && *run.started_at - due > limit, true);
     }
@@ -337,8 +329,8 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
         // The failures that it was given up for have been counted.
         const bool is_counted = is_given_up && watched.alarm(NoticeKind::failing);
         look.raise(NoticeKind::failing, is_counted ? 0 : 1);
-        const std::int64_t after = inherited(job, &Job::notify_after, &TagNotices::notify_after,
-                                             &NoticeDefaults::notify_after);
+        const std::int64_t after = setting(job, &Job::notify_after, &TagNotices::notify_after,
+                                           &NoticeDefaults::notify_after);
         const bool is_enough = watched.alarm(NoticeKind::failing)->count >= after;
         if (is_enough || is_given_up) look.tell(NoticeKind::failing);
     }
@@ -397,7 +389,7 @@ std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, Wal
     if (every(job) == 0s) return notices;
     for (const NoticeKind kind : alarm_kinds) {
         const std::optional<Alarm>& alarm = watched.alarm(kind);
-        if (!alarm || !alarm->told_at || now - *alarm->told_at < every(job)) continue;
+        if (!is_repeated(job, kind, alarm) || now - *alarm->told_at < every(job)) continue;
         // Not one for each that a dispatcher would have told meanwhile.
         const auto missed = (now - *alarm->told_at) / every(job);
         look_at(*alarm->told_at + missed * every(job), [kind](Look& look) { look.remind(kind); });
@@ -429,9 +421,11 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
     }
     if (watched.flapping_since) note(watched.changes.back() + change_window);
     // Without reminders there may be some by then: somebody may change the job.
-    for (const std::optional<Alarm>& alarm : watched.alarms) {
+    for (const NoticeKind kind : alarm_kinds) {
+        const std::optional<Alarm>& alarm = watched.alarm(kind);
         if (!alarm || !alarm->told_at) continue;
-        note(every(job) > 0s ? *alarm->told_at + every(job) : now + longest_wait);
+        const bool is_due = every(job) > 0s && is_repeated(job, kind, alarm);
+        note(is_due ? *alarm->told_at + every(job) : now + longest_wait);
     }
     return due;
 }
@@ -440,44 +434,58 @@ bool NoticeRules::wants(const Job& job, NoticeKind kind) const
 {
     if (kind == NoticeKind::silent) return true;  // the job says so by what it expects
     const auto& words =
-        inherited(job, &Job::notify_on, &TagNotices::notify_on, &NoticeDefaults::notify_on);
+        setting(job, &Job::notify_on, &TagNotices::notify_on, &NoticeDefaults::notify_on);
     return std::ranges::count(words, to_string(kind)) > 0;
+}
+
+bool NoticeRules::is_repeated(const Job& job, NoticeKind kind,
+                              const std::optional<Alarm>& alarm) const
+{
+    if (!alarm || !alarm->told_at) return false;
+    return kind != NoticeKind::silent || !expectation_of(defaults_, job).is_none();
 }
 
 std::chrono::seconds NoticeRules::every(const Job& job) const
 {
-    return inherited(job, &Job::notify_every, &TagNotices::notify_every,
-                     &NoticeDefaults::notify_every);
+    return setting(job, &Job::notify_every, &TagNotices::notify_every,
+                   &NoticeDefaults::notify_every);
+}
+
+std::optional<std::chrono::milliseconds> NoticeRules::slow_limit(const Job& job,
+                                                                 const UsualTime& usual) const
+{
+    const std::chrono::seconds limit = run_limits(defaults_, job).slow_after;
+    if (limit > 0s) return limit;
+    return job.kind == JobKind::daemon ? std::nullopt : usual.slow_after;
 }
 
 template <class Value>
-const Value* NoticeRules::of_tags(const Job& job, Value TagNotices::*of_tag) const
+const Value& NoticeRules::setting(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+                                  Value NoticeDefaults::*of_all) const
 {
-    for (const TagNotices& tag : defaults_.tags) {
-        if (has_tag(job.tags, tag.tag) && tag.*of_tag != Value{}) return &(tag.*of_tag);
-    }
-    return nullptr;
-}
-
-template <class Value>
-const Value& NoticeRules::inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
-                                    Value NoticeDefaults::*of_all) const
-{
-    if (job.*own != Value{}) return job.*own;
-    const Value* const tags = of_tags(job, of_tag);
-    return tags != nullptr ? *tags : defaults_.*of_all;
+    return inherited(defaults_, job.tags, job.*own, of_tag, of_all);
 }
 
 const std::vector<std::string>& NoticeRules::channels(const Job& job) const
 {
-    const auto* const tags = job.notify.empty() ? of_tags(job, &TagNotices::channels) : nullptr;
-    return tags != nullptr ? *tags : job.notify;
+    if (!job.notify.empty()) return job.notify;
+    const auto* const found = of_tags(defaults_, job.tags, &TagNotices::channels);
+    return found != nullptr ? *found : job.notify;
+}
+
+void NoticeRules::note_expected(const Job& job, WatchedJob& watched, WallTime now) const
+{
+    const Expectation inherited = inherited_expectation(defaults_, job);
+    if (watched.inherited == inherited) return;
+    watched.inherited = inherited;
+    watched.inherited_since = now;
 }
 
 bool NoticeRules::follows_usual_time(const Job& job) const
 {
     if (job.kind == JobKind::daemon) return false;
-    return (job.slow_after == 0s && wants(job, NoticeKind::slow)) || wants(job, NoticeKind::fast);
+    const bool has_limit = run_limits(defaults_, job).slow_after > 0s;
+    return (!has_limit && wants(job, NoticeKind::slow)) || wants(job, NoticeKind::fast);
 }
 
 bool NoticeRules::is_excluded(const Job& job, WallTime now, const Calendars& calendars) const
@@ -492,20 +500,21 @@ std::optional<WallTime> NoticeRules::silent_from(const Job& job, const WatchedJo
                                                  const Calendars& calendars) const
 {
     std::optional<WallTime> from;
-    if (job.expect_every == 0s && job.expect_by.empty()) return from;
+    const Expectation expected = expectation_of(defaults_, job);
+    if (expected.is_none()) return from;
     const TimeZone* const zone = zone_of(job, defaults_.time_zone);
     // What was expected before it was asked for is not, nor what was in a pause, or excluded.
-    WallTime asked =
-        std::max({watched.watched_since, job.effective_from, end_of_last_pause(pauses, job, now)});
+    WallTime asked = std::max({watched.watched_since, job.effective_from, watched.inherited_since,
+                               end_of_last_pause(pauses, job, now)});
     if (zone != nullptr && !job.calendar.empty()) {
         const auto open = calendars.open_since(job.calendar, now - past_exclusions, now, *zone);
         asked = std::max(asked, open.value_or(asked));
     }
-    if (job.expect_every > 0s) {
-        from = std::max(watched.last_success.value_or(asked), asked) + job.expect_every;
+    if (expected.every > 0s) {
+        from = std::max(watched.last_success.value_or(asked), asked) + expected.every;
     }
-    if (job.expect_by.empty() || zone == nullptr) return from;
-    const Deadlines deadlines = deadlines_at(*zone, job.expect_by, now);
+    if (expected.by.empty() || zone == nullptr) return from;
+    const Deadlines deadlines = deadlines_at(*zone, expected.by, now);
     const bool is_met = deadlines.last < asked ||
                         (watched.last_success && *watched.last_success > deadlines.before);
     const WallTime by = is_met ? deadlines.next : deadlines.last;

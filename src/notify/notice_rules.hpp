@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "model/job.hpp"
 #include "model/notice.hpp"
+#include "model/notice_defaults.hpp"
 #include "model/pause.hpp"
 #include "model/usual.hpp"
 #include "notify/job_watch.hpp"
@@ -20,27 +21,6 @@ namespace peercron {
 /// How long a pause that is over, or what a calendar said, still counts: the time of a job's
 /// expectation begins with its end.
 inline constexpr std::chrono::days past_exclusions{8};
-
-/// What counts for jobs with a tag, where they say nothing themselves. What is empty or 0 is as for
-/// other jobs.
-struct TagNotices {
-    std::string tag = {};
-    std::vector<std::string> channels = {};
-    std::vector<std::string> notify_on = {};
-    std::int64_t notify_after = 0;
-    std::chrono::seconds notify_every{0};
-    std::chrono::seconds late_after{0};
-};
-
-/// What counts where a job says nothing.
-struct NoticeDefaults {
-    std::vector<std::string> notify_on{"failing", "recovered", "missed"};
-    std::int64_t notify_after = 1;
-    std::chrono::seconds notify_every{0};
-    std::chrono::seconds late_after{60};
-    std::string time_zone = "UTC";
-    std::vector<TagNotices> tags;  ///< of several that have it, the first one decides
-};
 
 /// The row as it would be if its run had not ended in the future, which the clock of a node that is
 /// ahead may say: until then nothing else would count.
@@ -71,11 +51,18 @@ class NoticeRules {
 public:
     explicit NoticeRules(NoticeDefaults defaults) : defaults_(std::move(defaults)) {}
 
+    /// What jobs inherit.
+    const NoticeDefaults& defaults() const { return defaults_; }
+
+    /// Notes what is expected of the job that it does not say itself. What the configuration did
+    /// not ask for before counts from `now`. To be called before each look at the job.
+    void note_expected(const Job& job, WatchedJob& watched, WallTime now) const;
+
     /// A run has ended, or a fire was skipped.
     std::vector<Notice> ended(const Job& job, const LogRow& row, WatchedJob& watched,
                               const UsualTime& usual = {}) const;
 
-    /// A run goes on at `now`, perhaps for longer than Job::slow_after, or than is usual. It may be
+    /// A run goes on at `now`, perhaps for longer than the job allows, or than is usual. It may be
     /// told of again and again.
     std::vector<Notice> takes_long(const Job& job, const LogRow& row, WatchedJob& watched,
                                    WallTime now, const UsualTime& usual = {}) const;
@@ -107,13 +94,16 @@ private:
 
     bool wants(const Job& job, NoticeKind kind) const;
     std::chrono::seconds every(const Job& job) const;
-    /// What the first of the job's tags says that says anything; nullptr: none does.
-    template <class Value>
-    const Value* of_tags(const Job& job, Value TagNotices::*of_tag) const;
+    /// Whether it was told, and is told again as long as it goes on. Of a job of which nothing is
+    /// expected any more only the next success is told.
+    bool is_repeated(const Job& job, NoticeKind kind, const std::optional<Alarm>& alarm) const;
+    /// How long a run may take; nullopt: any time.
+    std::optional<std::chrono::milliseconds> slow_limit(const Job& job,
+                                                        const UsualTime& usual) const;
     /// What counts: the job's own value, that of its tag, or that of all jobs.
     template <class Value>
-    const Value& inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
-                           Value NoticeDefaults::*of_all) const;
+    const Value& setting(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+                         Value NoticeDefaults::*of_all) const;
     std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched, WallTime now,
                                         const Pauses& pauses, const Calendars& calendars) const;
     bool is_excluded(const Job& job, WallTime now, const Calendars& calendars) const;

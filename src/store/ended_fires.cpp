@@ -1,6 +1,7 @@
 #include "store/ended_fires.hpp"
 
 #include "model/backfill.hpp"
+#include "model/job_fields.hpp"
 #include "model/run_request.hpp"
 
 #include <algorithm>
@@ -27,6 +28,16 @@ void add(EndedFire& fire, KeptPast& past)
 }
 
 }  // namespace
+
+void set_job_rules(KeptPast& past, const NoticeDefaults& defaults, const RunLimits& own,
+                   bool is_daemon, std::string_view tags)
+{
+    const JobKind kind = is_daemon ? JobKind::daemon : JobKind::command;
+    const RunLimits limits = run_limits(defaults, own, split_words(tags), kind);
+    past.slow_after = limits.slow_after;
+    past.late_goal = limits.late_goal;
+    past.is_daemon = is_daemon;
+}
 
 std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule,
                                     const FireOrigin& origin)

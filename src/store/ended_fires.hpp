@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "model/goal_record.hpp"
 #include "model/job_statistics.hpp"
+#include "model/notice_defaults.hpp"
 #include "model/run.hpp"
 #include "model/unusual.hpp"
 #include "store/doubled_run.hpp"
@@ -36,8 +37,8 @@ struct EndedFire {
 struct KeptPast {
     JobStatistics statistics;
     GoalRecord goal;
-    Oddities oddities;  ///< of the run that ended last
-    std::chrono::milliseconds late_goal{0};
+    Oddities oddities;                       ///< of the run that ended last
+    std::chrono::milliseconds late_goal{0};  ///< as run_limits() has it; so is the next one
     std::chrono::seconds slow_after{0};
     bool is_daemon = false;
     /// The statistics were made from the ledger just now, which has the fires that come already.
@@ -59,6 +60,11 @@ std::optional<KeptPast> read_kept_past(const Row& row, int first)
     past.oddities = parse_oddities(row.text(first + 2));
     return past;
 }
+
+/// Sets what the job says, and what it inherits.
+/// @param tags as column cron.tags has them.
+void set_job_rules(KeptPast& past, const NoticeDefaults& defaults, const RunLimits& own,
+                   bool is_daemon, std::string_view tags);
 
 /// What only its row says of a run.
 struct FireOrigin {

@@ -18,6 +18,8 @@
 
 namespace peercron {
 
+struct NoticeDefaults;
+
 /// A row of the ledger that has ended, and that nobody has looked at yet.
 struct UnseenEnd {
     std::int64_t id = 0;        ///< of the entry
@@ -113,11 +115,15 @@ public:
     virtual std::vector<JobWatch> watches(std::span<const JobId> jobs) = 0;
     /// Not of jobs that have unseen ends: these may change what time tells.
     virtual std::vector<JobWatch> due_watches(WallTime now, std::size_t limit) = 0;
-    /// Jobs that expect successes (Job::expect_every, expect_by), want notices, are not stopped,
-    /// and have neither a watch that is due some time nor unseen ends. Reads the whole table.
-    virtual std::vector<JobId> unwatched_jobs(std::size_t limit) = 0;
-    /// Runs that go on for longer than their jobs' slow_after, of jobs that want notices.
-    virtual std::vector<LogRow> slow_runs(WallTime now, std::size_t limit) = 0;
+    /// Jobs of which successes are expected (expectation_of()), which want notices, are not
+    /// stopped, and have neither a watch that is due some time nor unseen ends. Reads the whole
+    /// table.
+    virtual std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults,
+                                              std::size_t limit) = 0;
+    /// Runs that go on for longer than slow_after (run_limits()), of jobs that want notices; where
+    /// there is none, for longer than may be usual.
+    virtual std::vector<LogRow> slow_runs(const NoticeDefaults& defaults, WallTime now,
+                                          std::size_t limit) = 0;
     /// Runs of daemons that have been up for longer than healthy_after, where the watch of the job
     /// may say that it is failing or missed.
     virtual std::vector<LogRow> healthy_daemons(WallTime now, std::size_t limit) = 0;

@@ -2,6 +2,7 @@
 
 #include "base/in_pieces.hpp"
 #include "model/job_fields.hpp"
+#include "model/notice_defaults.hpp"
 #include "store/notice_store.hpp"
 #include "store/read_rows.hpp"
 #include "store/settings_text.hpp"
@@ -48,7 +49,8 @@ inline constexpr std::size_t output_of_notice = 2000;
 ///
 /// @tparam Tables has query(sql), whose result has next() and the columns as read_rows.hpp has
 /// them; execute(sql), which returns how many rows matched; last_insert_id(); quote(text), a
-/// literal; log_columns(), those of read_log_excerpt() with the end of the output.
+/// literal; has_tag(tag), a condition on a job; log_columns(), those of read_log_excerpt() with the
+/// end of the output.
 template <class Tables>
 class NoticeTables {
 public:
@@ -149,19 +151,19 @@ public:
                         to_unix_millis(now), jobs_with_unseen_ends, limit));
     }
 
-    std::vector<JobId> unwatched_jobs(std::size_t limit)
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit)
     {
         std::vector<JobId> jobs;
-        auto rows = tables_.query(fmt::format(
-            "SELECT id FROM cron WHERE (expect_every > 0 OR expect_by <> '') AND stop = 0"
-            " AND {} AND NOT EXISTS (SELECT 1 FROM notice_job WHERE cron_id = cron.id"
-            " AND due_at IS NOT NULL) AND id NOT IN ({}) LIMIT {}",
-            wants_notices, jobs_with_unseen_ends, limit));
+        auto rows = tables_.query(
+            fmt::format("SELECT id FROM cron WHERE {} AND kind <> 'daemon' AND stop = 0"
+                        " AND {} AND NOT EXISTS (SELECT 1 FROM notice_job WHERE cron_id = cron.id"
+                        " AND due_at IS NOT NULL) AND id NOT IN ({}) LIMIT {}",
+                        expects_some(defaults), wants_notices, jobs_with_unseen_ends, limit));
         while (rows.next()) jobs.push_back(rows.integer(0));
         return jobs;
     }
 
-    std::vector<LogRow> slow_runs(WallTime now, std::size_t limit)
+    std::vector<LogRow> slow_runs(const NoticeDefaults& defaults, WallTime now, std::size_t limit)
     {
         std::vector<std::int64_t> ids;
         {
@@ -169,15 +171,15 @@ public:
             auto rows = tables_.query(fmt::format(
                 "SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
                 " LEFT JOIN cron_counter ON cron_counter.cron_id = log.cron_id"
-                " WHERE log.state = 'running' AND log.requested_by NOT LIKE '%{3}%' AND {1} AND"
-                " ((cron.slow_after > 0 AND log.started_at + cron.slow_after * 1000 < {0})"
-                " OR (cron.slow_after = 0 AND cron.kind <> 'daemon'"
-                " AND (cron.notify_on = '' OR cron.notify_on LIKE '%slow%')"
+                " WHERE log.state = 'running' AND log.requested_by NOT LIKE '%{3}%' AND {1}"
+                " AND cron.kind <> 'daemon' AND"
+                " (({4} > 0 AND log.started_at + {4} * 1000 < {0})"
+                " OR ({4} = 0 AND (cron.notify_on = '' OR cron.notify_on LIKE '%slow%')"
                 " AND log.started_at + 3 * cron_counter.usual_time < {0}"
-                " AND log.started_at + 1000 < {0}"
+                " AND log.started_at + 1000 < {0}))"
                 " AND NOT EXISTS (SELECT 1 FROM notice_job WHERE notice_job.cron_id = cron.id"
-                " AND notice_job.watch LIKE '%\"slow\":%'))) LIMIT {2}",
-                to_unix_millis(now), wants_notices, limit, rehearsal_mark));
+                " AND notice_job.watch LIKE '%\"slow\":%') LIMIT {2}",
+                to_unix_millis(now), wants_notices, limit, rehearsal_mark, slow_after(defaults)));
             while (rows.next()) ids.push_back(rows.integer(0));
         }
         if (ids.empty()) return {};
@@ -288,6 +290,33 @@ public:
     }
 
 private:
+    /// Of a row of table cron, as expectation_of() has it: whether any success is expected.
+    std::string expects_some(const NoticeDefaults& defaults) const
+    {
+        std::string sql = fmt::format(
+            "CASE WHEN cron.expect_every > 0 THEN 1 WHEN cron.expect_by <> ''"
+            " THEN cron.expect_by <> '{}'",
+            expects_nothing);
+        for (const TagNotices& entry : defaults.tags) {
+            const auto says = expects_success(entry.expect_every, entry.expect_by);
+            if (says) sql += fmt::format(" WHEN {} THEN {:d}", tables_.has_tag(entry.tag), *says);
+        }
+        const auto of_all = expects_success(defaults.expect_every, defaults.expect_by);
+        return fmt::format("({} ELSE {:d} END <> 0)", sql, of_all.value_or(false));
+    }
+
+    /// Of a row of table cron, as run_limits() has it.
+    std::string slow_after(const NoticeDefaults& defaults) const
+    {
+        std::string sql = "CASE WHEN cron.slow_after > 0 THEN cron.slow_after";
+        for (const TagNotices& entry : defaults.tags) {
+            if (entry.slow_after.count() == 0) continue;
+            sql += fmt::format(" WHEN {} THEN {}", tables_.has_tag(entry.tag),
+                               entry.slow_after.count());
+        }
+        return fmt::format("({} ELSE {} END)", sql, defaults.slow_after.count());
+    }
+
     /// Rows of the ledger with the ends of their outputs.
     std::vector<LogRow> read_ends(std::span<const std::int64_t> ids)
     {

@@ -1,6 +1,7 @@
 """Somebody is told when a job does not run as it should: docs/notices.md, kept to by the program."""
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -271,6 +272,23 @@ def test_a_success_that_is_expected_and_does_not_come_is_told(node, web, tmp_pat
     wait_until(lambda: web.kinds(job) == ["silent"], 90, "it is silent")
     run(node, job)
     wait_until(lambda: web.kinds(job)[1:2] == ["recovered"], 20, "it is well again")
+
+
+def test_a_success_that_a_tag_expects_by_a_time_of_the_day_and_that_does_not_come_is_told(web, tmp_path):
+    config = tmp_path / "peercron.toml"
+    by = time.strftime("%H:%M", time.gmtime(time.time() + 90))
+    config.write_text(f'time_zone = "UTC"\n[[notify.tags]]\ntag = "nightly"\nexpect_by = "{by}"\n')
+    with running_solo(["--config", str(config)]) as node:
+        add_webhook(node, web)
+        job, broken = add_switch(node, tmp_path, tags="db,nightly")
+        others = [add_switch(node, tmp_path, tags="db")[0],
+                  add_switch(node, tmp_path, tags="nightly", expect_by="none")[0],
+                  add_switch(node, tmp_path, tags="nightly", notify="none")[0]]
+        wait_until(lambda: web.kinds(job) == ["silent"], 150, "it is silent")
+        assert web.messages[0].json["data"]["tags"] == ["db", "nightly"], web.messages[0].json
+        run(node, job)
+        wait_until(lambda: web.kinds(job)[1:2] == ["recovered"], 20, "it is well again")
+        assert [web.kinds(other) for other in others] == [[], [], []]
 
 
 def test_the_next_dispatcher_tells_what_the_last_one_did_not(victim_cluster, web, tmp_path):

@@ -67,6 +67,7 @@ RunReport what_fits(const RunReport& report)
 /// What writes them, and counts them, in the transaction that locked their rows.
 /// @param others fires that count as well, whose rows are written otherwise.
 std::vector<std::string> ledger_statements(MysqlConnection& connection,
+                                           const NoticeDefaults& defaults,
                                            std::span<const RunReport> reports, LockedRows locked,
                                            GivesWay rule, std::vector<EndedFire> others = {})
 {
@@ -76,7 +77,7 @@ std::vector<std::string> ledger_statements(MysqlConnection& connection,
     std::vector<EndedFire> ended = ended_fires(reports, locked, rule);
     std::ranges::move(others, std::back_inserter(ended));
     if (!ended.empty()) {
-        auto statistics = lock_statistics(connection, jobs_of(ended));
+        auto statistics = lock_statistics(connection, defaults, jobs_of(ended));
         auto tallies = lock_tallies(connection, tallies_of(ended));
         add(ended, statistics.kept, tallies);
         append(statements,
@@ -118,25 +119,26 @@ std::vector<EndedFire> skipped_fires(MysqlConnection& connection, const PlanStep
 }
 
 /// Adds to `doubled` what record() returns; of each run there is one report.
-void write(MysqlConnection& connection, std::span<const RunReport> reports,
-           std::vector<DoubledRun>& doubled)
+void write(MysqlConnection& connection, const NoticeDefaults& defaults,
+           std::span<const RunReport> reports, std::vector<DoubledRun>& doubled)
 {
     MysqlTransaction transaction(connection);
     LockedRows locked = lock_rows(connection, reports);
     std::vector<DoubledRun> unknown = keep_other_accounts(connection, reports, locked);
     transaction.commit(
-        ledger_statements(connection, reports, std::move(locked), GivesWay::unsure_too));
+        ledger_statements(connection, defaults, reports, std::move(locked), GivesWay::unsure_too));
     std::ranges::move(unknown, std::back_inserter(doubled));
 }
 
-void write_what_fits(MysqlConnection& connection, const RunReport& report, const MysqlError& error,
+void write_what_fits(MysqlConnection& connection, const NoticeDefaults& defaults,
+                     const RunReport& report, const MysqlError& error,
                      std::vector<DoubledRun>& doubled)
 {
     spdlog::error("store: the database refuses the report of {}: {}; writing what fits",
                   to_string(report.id), error.what());
     const RunReport plain = what_fits(report);
     try {
-        write(connection, {&plain, 1}, doubled);
+        write(connection, defaults, {&plain, 1}, doubled);
     } catch (const MysqlError& again) {
         if (!again.value_refused()) throw;
         spdlog::error("store: the report of {} ({}) is not written: {}", to_string(report.id),
@@ -145,22 +147,22 @@ void write_what_fits(MysqlConnection& connection, const RunReport& report, const
 }
 
 /// Writes all of them, and finds those that the server refuses by halving.
-void write_each(MysqlConnection& connection, std::span<const RunReport> reports,
-                std::vector<DoubledRun>& doubled)
+void write_each(MysqlConnection& connection, const NoticeDefaults& defaults,
+                std::span<const RunReport> reports, std::vector<DoubledRun>& doubled)
 {
     try {
-        write(connection, reports, doubled);
+        write(connection, defaults, reports, doubled);
         return;
     } catch (const MysqlError& error) {
         if (!error.value_refused()) throw;
         if (reports.size() == 1) {
-            write_what_fits(connection, reports.front(), error, doubled);
+            write_what_fits(connection, defaults, reports.front(), error, doubled);
             return;
         }
     }
     const std::size_t half = reports.size() / 2;
-    write_each(connection, reports.first(half), doubled);
-    write_each(connection, reports.subspan(half), doubled);
+    write_each(connection, defaults, reports.first(half), doubled);
+    write_each(connection, defaults, reports.subspan(half), doubled);
 }
 
 /// How many of the first reports are of runs that differ.
@@ -172,7 +174,8 @@ std::size_t distinct(std::span<const RunReport> reports)
     return static_cast<std::size_t>(repeated - reports.begin());
 }
 
-void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
+void commit_step(MysqlConnection& connection, const NoticeDefaults& defaults, Epoch epoch,
+                 const PlanStep& step)
 {
     // Put together beforehand: the guard locks the row that another dispatcher may wait for.
     std::vector<std::string> statements;
@@ -192,8 +195,9 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
             std::vector<EndedFire> skipped = skipped_fires(connection, step);
             std::vector<std::string> all;
             if (!step.ended.empty() || !skipped.empty()) {
-                all = ledger_statements(connection, step.ended, lock_rows(connection, step.ended),
-                                        GivesWay::only_open, std::move(skipped));
+                all = ledger_statements(connection, defaults, step.ended,
+                                        lock_rows(connection, step.ended), GivesWay::only_open,
+                                        std::move(skipped));
             }
             std::ranges::move(statements, std::back_inserter(all));
             transaction.commit(std::move(all));
@@ -289,12 +293,12 @@ void MysqlStore::commit_as(Epoch epoch, const PlanStep& step)
 {
     const auto work = [&](MysqlConnection& connection) {
         try {
-            commit_step(connection, epoch, step);
+            commit_step(connection, inherited_, epoch, step);
         } catch (const MysqlError& error) {
             if (!error.value_refused()) throw;
             spdlog::error("store: the database refuses a text of a step: {}; writing plain texts",
                           error.what());
-            commit_step(connection, epoch, with_plain_texts(step));
+            commit_step(connection, inherited_, epoch, with_plain_texts(step));
         }
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), Repeat::safe, work);
@@ -420,7 +424,7 @@ std::vector<DoubledRun> MysqlStore::record(std::span<const RunReport> reports)
     const auto work = [&](MysqlConnection& connection) {
         for (std::span<const RunReport> rest = reports; !rest.empty();) {
             const std::size_t count = distinct(rest);
-            write_each(connection, rest.first(count), doubled);
+            write_each(connection, inherited_, rest.first(count), doubled);
             rest = rest.subspan(count);
         }
     };

@@ -98,18 +98,19 @@ std::vector<JobWatch> MysqlNotices::due_watches(WallTime now, std::size_t limit)
     return session_.run("read which jobs are to be looked at", Repeat::safe, work);
 }
 
-std::vector<JobId> MysqlNotices::unwatched_jobs(std::size_t limit)
+std::vector<JobId> MysqlNotices::unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit)
 {
-    const auto work = [limit](MysqlConnection& connection) {
-        return tables(connection).unwatched_jobs(limit);
+    const auto work = [&](MysqlConnection& connection) {
+        return tables(connection).unwatched_jobs(defaults, limit);
     };
     return session_.run("find jobs that expect successes", Repeat::safe, work);
 }
 
-std::vector<LogRow> MysqlNotices::slow_runs(WallTime now, std::size_t limit)
+std::vector<LogRow> MysqlNotices::slow_runs(const NoticeDefaults& defaults, WallTime now,
+                                            std::size_t limit)
 {
     const auto work = [&](MysqlConnection& connection) {
-        return tables(connection).slow_runs(now, limit);
+        return tables(connection).slow_runs(defaults, now, limit);
     };
     return session_.run("read which runs take long", Repeat::safe, work);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/notice_defaults.hpp"
 #include "store/mysql/mysql_accounts.hpp"
 #include "store/mysql/mysql_backfills.hpp"
 #include "store/mysql/mysql_calendars.hpp"
@@ -16,7 +17,10 @@ namespace peercron {
 class MysqlStore final : public Store {
 public:
     /// Connects at the first call.
-    explicit MysqlStore(MysqlSettings settings) : session_(std::move(settings)) {}
+    /// @param inherited what jobs inherit, for their statistics.
+    explicit MysqlStore(MysqlSettings settings, NoticeDefaults inherited = {})
+        : inherited_(std::move(inherited)), session_(std::move(settings))
+    {}
 
     void ping() override;
 
@@ -84,6 +88,7 @@ public:
     BackfillStore& backfills() override { return backfills_; }
 
 private:
+    const NoticeDefaults inherited_;
     MysqlSession session_;
     MysqlNotices notices_{session_};
     MysqlPauses pauses_{session_};

@@ -20,6 +20,11 @@ public:
     std::uint64_t execute(const std::string& sql) { return connection_.execute(sql); }
     std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
     std::string quote(std::string_view text) const { return connection_.quote(text); }
+    /// Whether a job, a row of table cron, has the tag.
+    std::string has_tag(std::string_view tag) const
+    {
+        return fmt::format("FIND_IN_SET({}, cron.tags)", quote(tag));
+    }
     static constexpr std::string_view effective_from = effective_from_of_row;
     static constexpr std::string_view log_by_run = "log FORCE INDEX (by_run)";
     static constexpr std::string_view log_by_time = "log FORCE INDEX (by_time)";

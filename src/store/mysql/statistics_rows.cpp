@@ -40,12 +40,13 @@ struct Counter {
 };
 using ByJob = std::map<JobId, Counter>;
 
-/// What jobs say about their past, as one text, so that it is looked up once: three numbers.
+/// What jobs say about their past, as one text, so that it is looked up once: three numbers and
+/// the tags.
 constexpr std::string_view job_rules =
-    "(SELECT CONCAT_WS(' ', late_goal, slow_after, kind = 'daemon') FROM cron"
+    "(SELECT CONCAT_WS(' ', late_goal, slow_after, kind = 'daemon', tags) FROM cron"
     " WHERE cron.id = cron_counter.cron_id)";
 
-void read_job_rules(std::string_view text, KeptPast& past)
+void read_job_rules(std::string_view text, const NoticeDefaults& defaults, KeptPast& past)
 {
     std::array<std::int64_t, 3> numbers{};
     const char* at = text.data();
@@ -54,13 +55,14 @@ void read_job_rules(std::string_view text, KeptPast& past)
         at = std::from_chars(at, end, number).ptr;
         if (at != end) ++at;
     }
-    past.late_goal = std::chrono::milliseconds(numbers[0]);
-    past.slow_after = std::chrono::seconds(numbers[1]);
-    past.is_daemon = numbers[2] != 0;
+    const RunLimits own{.slow_after = std::chrono::seconds(numbers[1]),
+                        .late_goal = std::chrono::milliseconds(numbers[0])};
+    set_job_rules(past, defaults, own, numbers[2] != 0, {at, end});
 }
 
 /// Locks the rows, each of which may be without statistics; no job is locked.
-void lock_counters(MysqlConnection& connection, const std::set<JobId>& jobs, ByJob& found)
+void lock_counters(MysqlConnection& connection, const NoticeDefaults& defaults,
+                   const std::set<JobId>& jobs, ByJob& found)
 {
     by_some(jobs, [&](const std::vector<JobId>& some) {
         MysqlRows rows =
@@ -71,7 +73,7 @@ void lock_counters(MysqlConnection& connection, const std::set<JobId>& jobs, ByJ
         while (rows.next()) {
             Counter& counter = found[rows.integer(0)];
             counter.past = read_kept_past(rows, 2);
-            read_job_rules(rows.text(1), counter.past ? *counter.past : counter.none);
+            read_job_rules(rows.text(1), defaults, counter.past ? *counter.past : counter.none);
         }
     });
 }
@@ -105,10 +107,11 @@ void lock_known(MysqlConnection& connection, const std::set<TallyKey>& keys,
 
 }  // namespace
 
-LockedStatistics lock_statistics(MysqlConnection& connection, const std::set<JobId>& jobs)
+LockedStatistics lock_statistics(MysqlConnection& connection, const NoticeDefaults& defaults,
+                                 const std::set<JobId>& jobs)
 {
     ByJob found;
-    lock_counters(connection, jobs, found);
+    lock_counters(connection, defaults, jobs, found);
     std::set<JobId> missing;
     for (const JobId job : jobs) {
         if (!found.contains(job)) missing.insert(job);
@@ -121,7 +124,7 @@ LockedStatistics lock_statistics(MysqlConnection& connection, const std::set<Job
             fmt::format("INSERT INTO cron_counter (cron_id) SELECT id FROM cron WHERE id IN ({})"
                         " ORDER BY id ON DUPLICATE KEY UPDATE cron_id = VALUES(cron_id)",
                         fmt::join(missing, ",")));
-        lock_counters(connection, missing, made);
+        lock_counters(connection, defaults, missing, made);
         for (auto& [job, counter] : made) {
             if (!counter.past) counter.past = std::move(counter.none);
             found.emplace(job, std::move(counter));

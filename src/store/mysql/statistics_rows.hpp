@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job_statistics.hpp"
+#include "model/notice_defaults.hpp"
 #include "store/ended_fires.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/row_statements.hpp"
@@ -24,7 +25,8 @@ struct LockedStatistics {
 
 /// Those of these jobs that exist, locked until the transaction ends; made from the ledger where
 /// they were not kept.
-LockedStatistics lock_statistics(MysqlConnection& connection, const std::set<JobId>& jobs);
+LockedStatistics lock_statistics(MysqlConnection& connection, const NoticeDefaults& defaults,
+                                 const std::set<JobId>& jobs);
 
 /// The same of tallies; those that are missing are made.
 std::map<TallyKey, RunTally> lock_tallies(MysqlConnection& connection,

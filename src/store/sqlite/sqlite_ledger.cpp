@@ -146,7 +146,7 @@ void SqliteStore::commit_as(Epoch epoch, const PlanStep& step)
         for (const PlannedRun* run : in_order(std::span(step.runs))) {
             write_planned(connection, *run, step, ended);
         }
-        add_to_statistics(connection, ended);
+        add_to_statistics(connection, inherited_, ended);
         transaction.commit();
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), work);
@@ -292,7 +292,7 @@ std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)
             auto doubled = write_report(connection, *report, GivesWay::unsure_too, ended);
             if (doubled) unknown.push_back(std::move(*doubled));
         }
-        add_to_statistics(connection, ended);
+        add_to_statistics(connection, inherited_, ended);
         transaction.commit();
         return unknown;
     };

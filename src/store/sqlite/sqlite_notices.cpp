@@ -92,18 +92,19 @@ std::vector<JobWatch> SqliteNotices::due_watches(WallTime now, std::size_t limit
     return session_.run("read which jobs are to be looked at", work);
 }
 
-std::vector<JobId> SqliteNotices::unwatched_jobs(std::size_t limit)
+std::vector<JobId> SqliteNotices::unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit)
 {
-    const auto work = [limit](SqliteConnection& connection) {
-        return tables(connection).unwatched_jobs(limit);
+    const auto work = [&](SqliteConnection& connection) {
+        return tables(connection).unwatched_jobs(defaults, limit);
     };
     return session_.run("find jobs that expect successes", work);
 }
 
-std::vector<LogRow> SqliteNotices::slow_runs(WallTime now, std::size_t limit)
+std::vector<LogRow> SqliteNotices::slow_runs(const NoticeDefaults& defaults, WallTime now,
+                                             std::size_t limit)
 {
     const auto work = [&](SqliteConnection& connection) {
-        return tables(connection).slow_runs(now, limit);
+        return tables(connection).slow_runs(defaults, now, limit);
     };
     return session_.run("read which runs take long", work);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/notice_defaults.hpp"
 #include "store/sqlite/sqlite_accounts.hpp"
 #include "store/sqlite/sqlite_backfills.hpp"
 #include "store/sqlite/sqlite_calendars.hpp"
@@ -17,7 +18,10 @@ namespace peercron {
 class SqliteStore final : public Store {
 public:
     /// Opens the file at the first call.
-    explicit SqliteStore(SqliteSettings settings) : session_(std::move(settings)) {}
+    /// @param inherited what jobs inherit, for their statistics.
+    explicit SqliteStore(SqliteSettings settings, NoticeDefaults inherited = {})
+        : inherited_(std::move(inherited)), session_(std::move(settings))
+    {}
 
     void ping() override;
 
@@ -81,6 +85,7 @@ public:
     BackfillStore& backfills() override { return backfills_; }
 
 private:
+    const NoticeDefaults inherited_;
     SqliteSession session_;
     SqliteNotices notices_{session_};
     SqlitePauses pauses_{session_};

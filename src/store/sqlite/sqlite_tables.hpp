@@ -20,6 +20,12 @@ public:
     std::int64_t execute(const std::string& sql) { return connection_.prepare(sql).execute(); }
     std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
     static std::string quote(std::string_view text) { return text_literal(text); }
+    /// Whether a job, a row of table cron, has the tag.
+    static std::string has_tag(std::string_view tag)
+    {
+        return fmt::format("INSTR(',' || cron.tags || ',', {}) > 0",
+                           quote(fmt::format(",{},", tag)));
+    }
     static constexpr std::string_view effective_from = "cron.effective_from";
     static constexpr std::string_view log_by_run = "log INDEXED BY log_by_run";
     static constexpr std::string_view log_by_time = "log INDEXED BY log_by_time";

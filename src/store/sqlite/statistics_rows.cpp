@@ -17,22 +17,23 @@ namespace {
 
 /// nullopt: there is no such job, or it has to wait.
 /// @param rows_read in this transaction, to make some.
-std::optional<KeptPast> find_past(SqliteConnection& connection, JobId job, std::size_t& rows_read)
+std::optional<KeptPast> find_past(SqliteConnection& connection, const NoticeDefaults& defaults,
+                                  JobId job, std::size_t& rows_read)
 {
     static const std::string sql = fmt::format(
-        "SELECT late_goal, slow_after, kind = 'daemon', {} FROM cron LEFT JOIN cron_counter"
+        "SELECT late_goal, slow_after, kind = 'daemon', tags, {} FROM cron LEFT JOIN cron_counter"
         " ON cron_id = id WHERE id = ?",
         kept_past_columns);
     SqliteStatement& rows = connection.cached(sql).bind(job);
     std::optional<KeptPast> past;
     if (rows.next()) {
-        past = read_kept_past(rows, 3);
+        past = read_kept_past(rows, 4);
         const bool is_kept = past.has_value();
         if (!is_kept) past.emplace();
         past->is_made = !is_kept;
-        past->late_goal = std::chrono::milliseconds(rows.integer(0));
-        past->slow_after = std::chrono::seconds(rows.integer(1));
-        past->is_daemon = rows.integer(2) != 0;
+        const RunLimits own{.slow_after = std::chrono::seconds(rows.integer(1)),
+                            .late_goal = std::chrono::milliseconds(rows.integer(0))};
+        set_job_rules(*past, defaults, own, rows.integer(2) != 0, rows.text(3));
     }
     rows.reset();
     if (!past || !past->is_made) return past;
@@ -104,12 +105,14 @@ void write(SqliteConnection& connection, const TallyKey& key, const RunTally& ta
 
 }  // namespace
 
-void add_to_statistics(SqliteConnection& connection, std::span<EndedFire> fires)
+void add_to_statistics(SqliteConnection& connection, const NoticeDefaults& defaults,
+                       std::span<EndedFire> fires)
 {
     std::map<JobId, KeptPast> pasts;
     std::size_t rows_read = 0;
     for (const JobId job : jobs_of(fires)) {
-        if (auto past = find_past(connection, job, rows_read)) pasts.emplace(job, *std::move(past));
+        auto past = find_past(connection, defaults, job, rows_read);
+        if (past) pasts.emplace(job, *std::move(past));
     }
     std::map<TallyKey, RunTally> tallies;
     for (const TallyKey& key : tallies_of(fires)) tallies.emplace(key, kept_tally(connection, key));

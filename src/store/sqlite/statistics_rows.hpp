@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/notice_defaults.hpp"
 #include "store/ended_fires.hpp"
 #include "store/sqlite/sqlite_connection.hpp"
 #include "store/store.hpp"
@@ -13,7 +14,8 @@ namespace peercron {
 
 /// Adds them, in the caller's transaction, to the statistics of the jobs that exist, and says in
 /// table unusual_run which of them are unusual.
-void add_to_statistics(SqliteConnection& connection, std::span<EndedFire> fires);
+void add_to_statistics(SqliteConnection& connection, const NoticeDefaults& defaults,
+                       std::span<EndedFire> fires);
 
 /// The job's newest rows that are final and count, without their outputs.
 std::vector<LogRow> read_newest_ends(SqliteConnection& connection, JobId job);

@@ -11,6 +11,7 @@
 #include "store/notice_store.hpp"
 
 #include <gmock/gmock.h>
+#include <spdlog/fmt/fmt.h>
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
@@ -84,7 +85,11 @@ protected:
     /// Until `is_over` says so, which is asked again and again.
     asio::awaitable<void> look_until(const std::function<bool()>& is_over)
     {
-        tasks_.spawn("notices", desk_.run());
+        return look_until(is_over, desk_);
+    }
+    asio::awaitable<void> look_until(const std::function<bool()>& is_over, NoticeDesk& desk)
+    {
+        tasks_.spawn("notices", desk.run());
         while (!is_over()) co_await sleep_for(10ms);
         tasks_.cancel();
         co_await tasks_.join();
@@ -122,6 +127,33 @@ TEST_F(NoticeDeskTest, WhatTimeTellsDoesNotWaitForALongBacklog)
     testing::run(io_, look_until([this] { return store_->notices().unseen_ends(1).empty(); }));
     EXPECT_THAT(outbox(), ElementsAre("silent-" + std::to_string(silent),
                                       "failing-" + std::to_string(failing)));
+}
+
+/// The job has had no success since it is known, and has not been changed since.
+TEST_F(NoticeDeskTest, WhatTheConfigurationExpectsNowCountsFromNowOn)
+{
+    NoticeDefaults defaults;
+    defaults.tags = {{.tag = "db", .expect_every = 60s}};
+    NoticeDesk desk{io_.get_executor(), clock_, pool_, defaults, [] { return Epoch{2}; }};
+    const JobId id = add_job();
+    add_job();  // without the tag
+    JobPatch patch;
+    patch.set(&Job::tags, std::vector<std::string>{"db"});
+    store_->update_job(id, patch, t0);
+    WatchedJob since_then;
+    since_then.watched_since = t0;
+    Seen seen;
+    seen.watches = {{id, watch_text(since_then), std::nullopt}};
+    store_->notices().store_seen(1, seen);
+    const auto is_over = [&] {
+        const auto watches = store_->notices().watches(std::vector{id});
+        if (!watches.empty() && watches[0].due_at == t0 + 1h + 60s) clock_.set(t0 + 1h + 60s);
+        return !outbox().empty();
+    };
+    testing::run(io_, look_until(is_over, desk));
+    const auto told = store_->notices().deliveries(channel_, 100);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].notice, fmt::format("silent-{}-{}", id, to_unix_millis(t0 + 1h + 60s)));
 }
 
 /// Also where what they say is known already.

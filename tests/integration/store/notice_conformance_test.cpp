@@ -1,8 +1,14 @@
 #include "integration/store/store_fixture.hpp"
+#include "model/notice_defaults.hpp"
 #include "store/notice_store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 // What the part of every store that is about notices promises (store/notice_store.hpp).
 
@@ -217,7 +223,7 @@ TEST_P(NoticeStoreTest, NobodyIsToldOfARehearsal)
     running.started_at = t0 + 3ms;
     store_->record(std::vector{report({job, t0 + 1ms, 1}, RunState::failed), early, running});
     EXPECT_THAT(take_ends(), IsEmpty());
-    EXPECT_THAT(notices().slow_runs(t0 + 1h, 100), IsEmpty());
+    EXPECT_THAT(notices().slow_runs({}, t0 + 1h, 100), IsEmpty());
 }
 
 TEST_P(NoticeStoreTest, KeepsWhatIsKnownOfAJob)
@@ -251,10 +257,10 @@ TEST_P(NoticeStoreTest, TimeTellsNothingOfAJobWithEndsThatNobodyHasSeen)
     notices().store_seen(1, seen);
     for (const JobId job : {due, unwatched}) run({job, t0, 1}, RunState::success);
     EXPECT_THAT(notices().due_watches(t0, 100), IsEmpty());
-    EXPECT_THAT(notices().unwatched_jobs(100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), IsEmpty());
     take_ends();
     EXPECT_THAT(notices().due_watches(t0, 100), SizeIs(1));
-    EXPECT_THAT(notices().unwatched_jobs(100), ElementsAre(unwatched));
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(unwatched));
 }
 
 TEST_P(NoticeStoreTest, FindsTheJobsThatExpectASuccessAndThatNobodyWatches)
@@ -265,19 +271,111 @@ TEST_P(NoticeStoreTest, FindsTheJobsThatExpectASuccessAndThatNobodyWatches)
         patch.set(member, value);
         store_->update_job(job.id, patch, t0);
     };
-    EXPECT_THAT(notices().unwatched_jobs(100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), IsEmpty());
     expect(&Job::expect_every, 60s);
-    EXPECT_THAT(notices().unwatched_jobs(100), ElementsAre(job.id));
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(job.id));
     expect(&Job::expect_every, 0s);
     expect(&Job::expect_by, "04:00");
-    EXPECT_THAT(notices().unwatched_jobs(100), ElementsAre(job.id));
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(job.id));
     Seen seen;
     seen.watches = {{job.id, "", std::nullopt}};
     notices().store_seen(1, seen);
-    EXPECT_THAT(notices().unwatched_jobs(100), ElementsAre(job.id)) << "nobody looks at it in time";
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(job.id))
+        << "nobody looks at it in time";
     seen.watches = {{job.id, "", t0}};
     notices().store_seen(1, seen);
-    EXPECT_THAT(notices().unwatched_jobs(100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs({}, 100), IsEmpty());
+}
+
+/// For whatever jobs, tags and all jobs say: what the statement says, expectation_of() says.
+TEST_P(NoticeStoreTest, FindsTheJobsOfWhichTheirTagsExpectASuccess)
+{
+    using Words = std::pair<std::chrono::seconds, std::string>;
+    const std::vector<Words> words{{0s, ""}, {0s, "none"}, {0s, "04:00"}, {1h, ""}, {1h, "none"}};
+    std::vector<Job> jobs;
+    for (const Words& of_job : words) {
+        for (const std::vector<std::string>& tags : std::vector<std::vector<std::string>>{
+                 {}, {"d'b"}, {"db2", "night"}, {"night", "d'b"}}) {
+            Job draft;
+            draft.cron_set = "* * * * *";
+            draft.command = "true";
+            draft.notify = {"ops"};
+            draft.tags = tags;
+            std::tie(draft.expect_every, draft.expect_by) = of_job;
+            jobs.push_back(store_->add_job(draft, t0));
+        }
+    }
+    Job daemon;
+    daemon.kind = JobKind::daemon;
+    daemon.command = "worker";
+    daemon.notify = {"ops"};
+    daemon.tags = {"night", "d'b"};
+    jobs.push_back(store_->add_job(daemon, t0));
+    for (const Words& of_db : words) {
+        for (const Words& of_night : words) {
+            for (const Words& of_all : words) {
+                NoticeDefaults defaults;
+                defaults.tags = {
+                    {.tag = "d'b", .expect_every = of_db.first, .expect_by = of_db.second},
+                    {.tag = "night", .expect_every = of_night.first, .expect_by = of_night.second}};
+                std::tie(defaults.expect_every, defaults.expect_by) = of_all;
+                std::vector<JobId> expected;
+                for (const Job& job : jobs) {
+                    if (!expectation_of(defaults, job).is_none()) expected.push_back(job.id);
+                }
+                EXPECT_THAT(notices().unwatched_jobs(defaults, 100),
+                            ::testing::UnorderedElementsAreArray(expected));
+            }
+        }
+    }
+}
+
+/// As above, for run_limits().
+TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLongerThanTheirTagsAllow)
+{
+    std::vector<Job> jobs;
+    std::vector<RunReport> runs;
+    for (const std::chrono::seconds of_job : {0s, 60s}) {
+        for (const std::vector<std::string>& tags :
+             std::vector<std::vector<std::string>>{{}, {"db"}, {"night"}, {"night", "db"}}) {
+            for (const JobKind kind : {JobKind::command, JobKind::daemon}) {
+                if (kind == JobKind::daemon && of_job > 0s) continue;
+                Job draft;
+                draft.kind = kind;
+                draft.cron_set = kind == JobKind::daemon ? "" : "* * * * *";
+                draft.command = "true";
+                draft.notify = {"ops"};
+                draft.tags = tags;
+                draft.slow_after = of_job;
+                jobs.push_back(store_->add_job(draft, t0));
+                runs.push_back(report({jobs.back().id, t0, 1}, RunState::running));
+                runs.back().started_at = t0;
+            }
+        }
+    }
+    store_->record(runs);
+    for (const std::chrono::seconds of_db : {0s, 30s}) {
+        for (const std::chrono::seconds of_night : {0s, 90s}) {
+            for (const std::chrono::seconds of_all : {0s, 120s}) {
+                NoticeDefaults defaults;
+                defaults.slow_after = of_all;
+                defaults.tags = {{.tag = "db", .slow_after = of_db},
+                                 {.tag = "night", .slow_after = of_night}};
+                for (const std::chrono::seconds time : {30s, 31s, 61s, 91s, 121s}) {
+                    std::vector<JobId> expected;
+                    for (const Job& job : jobs) {
+                        const std::chrono::seconds limit = run_limits(defaults, job).slow_after;
+                        if (limit > 0s && time > limit) expected.push_back(job.id);
+                    }
+                    std::vector<JobId> found;
+                    for (const LogRow& row : notices().slow_runs(defaults, t0 + time, 100)) {
+                        found.push_back(row.run.id.job);
+                    }
+                    EXPECT_THAT(found, ::testing::UnorderedElementsAreArray(expected));
+                }
+            }
+        }
+    }
 }
 
 TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLong)
@@ -295,12 +393,12 @@ TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLong)
         running.started_at = t0 + 1s;
         store_->record(std::vector{running});
     }
-    EXPECT_THAT(notices().slow_runs(t0 + 61s, 100), IsEmpty());
-    const auto found = notices().slow_runs(t0 + 61s + 1ms, 100);
+    EXPECT_THAT(notices().slow_runs({}, t0 + 61s, 100), IsEmpty());
+    const auto found = notices().slow_runs({}, t0 + 61s + 1ms, 100);
     ASSERT_THAT(found, SizeIs(1));
     EXPECT_EQ(found[0].run.id, (RunId{slow, t0, 1}));
     store_->record(std::vector{report({slow, t0, 1}, RunState::success)});
-    EXPECT_THAT(notices().slow_runs(t0 + 24h, 100), IsEmpty());
+    EXPECT_THAT(notices().slow_runs({}, t0 + 24h, 100), IsEmpty());
 }
 
 TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLongerThanUsual)
@@ -323,14 +421,14 @@ TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLongerThanUsual)
         running.started_at = t0 + 1min;
         store_->record(std::vector{running});
     }
-    EXPECT_THAT(notices().slow_runs(t0 + 1min + 27s, 100), IsEmpty());
-    const auto found = notices().slow_runs(t0 + 1min + 33s, 100);
+    EXPECT_THAT(notices().slow_runs({}, t0 + 1min + 27s, 100), IsEmpty());
+    const auto found = notices().slow_runs({}, t0 + 1min + 33s, 100);
     ASSERT_THAT(found, SizeIs(1));
     EXPECT_EQ(found[0].run.id, (RunId{usual, t0 + 1min, 1}));
     Seen seen;
     seen.watches = {{usual, R"({"slow":{"since":1}})", std::nullopt}};
     notices().store_seen(1, seen);
-    EXPECT_THAT(notices().slow_runs(t0 + 1h, 100), IsEmpty()) << "it was told";
+    EXPECT_THAT(notices().slow_runs({}, t0 + 1h, 100), IsEmpty()) << "it was told";
 }
 
 TEST_P(NoticeStoreTest, FindsTheDaemonsThatAreUpAgain)

@@ -213,6 +213,49 @@ TEST_P(StatisticsTest, FiresThatMeetTheGoalOfTheirJobAreCounted)
     EXPECT_EQ(insight(job).goal, GoalRecord());
 }
 
+TEST_P(StatisticsTest, WhatAJobInheritsCountsForItsStatistics)
+{
+    NoticeDefaults inherited;
+    inherited.slow_after = 20s;
+    inherited.tags = {{.tag = "db", .late_goal = 50ms}};
+    store_ = database_->open(inherited);
+    const JobId own = add("own");
+    const JobId plain = add("plain");
+    const JobId daemon = add("daemon");
+    JobPatch patch;
+    patch.set(&Job::tags, std::vector<std::string>{"night ly", "db"});
+    for (const JobId job : {own, daemon}) store_->update_job(job, patch, t0);
+    JobPatch to_daemon;
+    to_daemon.set(&Job::kind, JobKind::daemon);
+    store_->update_job(daemon, to_daemon, t0);
+    patch = JobPatch();
+    patch.set(&Job::slow_after, 10s);
+    store_->update_job(own, patch, t0);
+    const auto run = [&](WallTime at, std::chrono::milliseconds use_time) {
+        std::vector<PlannedRun> runs;
+        std::vector<RunReport> ends;
+        for (const JobId job : {own, plain, daemon}) {
+            runs.push_back(planned(job, at));
+            ends.push_back(ended({job, at, 1}, RunState::success, use_time));
+        }
+        plan(runs);
+        record(ends);
+    };
+    run(t0, 11s);
+    EXPECT_EQ(insight(own).goal.goal(), 50ms) << "of its tag";
+    EXPECT_EQ(insight(own).goal.all(), (GoalCount{1, 1}));
+    EXPECT_EQ(insight(plain).goal, GoalRecord()) << "it has no such tag";
+    EXPECT_EQ(insight(daemon).goal, GoalRecord());
+    EXPECT_EQ(to_string(insight(own).oddities), "slow") << "by its own word";
+    EXPECT_EQ(to_string(insight(plain).oddities), "");
+    run(t0 + 1min, 21s);
+    EXPECT_EQ(to_string(insight(plain).oddities), "slow") << "by that of all jobs";
+    EXPECT_EQ(insight(own).goal.all(), (GoalCount{2, 2}));
+    EXPECT_EQ(to_string(insight(daemon).oddities), "");
+    plan({skipped(own, t0 + 2min, Cause::misfire)});
+    EXPECT_EQ(insight(own).goal.all(), (GoalCount{3, 2})) << "of a step, too";
+}
+
 TEST_P(StatisticsTest, UnusualRunsSaySoAndAreFound)
 {
     const JobId job = add("a");

@@ -17,7 +17,10 @@ public:
     MysqlDatabase& operator=(const MysqlDatabase&) = delete;
     ~MysqlDatabase() override { drop_database(settings_); }
 
-    std::unique_ptr<Store> open() override { return std::make_unique<MysqlStore>(settings_); }
+    std::unique_ptr<Store> open(const NoticeDefaults& inherited) override
+    {
+        return std::make_unique<MysqlStore>(settings_, inherited);
+    }
     void execute(const std::string& sql) override { MysqlConnection(settings_).execute(sql); }
 
 private:
@@ -28,7 +31,10 @@ class SqliteDatabase final : public StoreDatabase {
 public:
     SqliteDatabase() { migrate(settings_); }
 
-    std::unique_ptr<Store> open() override { return std::make_unique<SqliteStore>(settings_); }
+    std::unique_ptr<Store> open(const NoticeDefaults& inherited) override
+    {
+        return std::make_unique<SqliteStore>(settings_, inherited);
+    }
     void execute(const std::string& sql) override { SqliteConnection(settings_).execute(sql); }
 
 private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/notice_defaults.hpp"
 #include "store/store.hpp"
 
 #include <functional>
@@ -16,7 +17,9 @@ public:
     virtual ~StoreDatabase() = default;
 
     /// Another session with it.
-    virtual std::unique_ptr<Store> open() = 0;
+    std::unique_ptr<Store> open() { return open({}); }
+    /// One of a node whose jobs inherit this.
+    virtual std::unique_ptr<Store> open(const NoticeDefaults& inherited) = 0;
 
     /// Changes rows as somebody does who works in the database itself.
     virtual void execute(const std::string& sql) = 0;

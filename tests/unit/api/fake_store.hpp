@@ -126,8 +126,11 @@ public:
     std::vector<UnseenEnd> unseen_ends(std::size_t) override { unused(); }
     std::vector<JobWatch> watches(std::span<const JobId>) override { unused(); }
     std::vector<JobWatch> due_watches(WallTime, std::size_t) override { unused(); }
-    std::vector<JobId> unwatched_jobs(std::size_t) override { unused(); }
-    std::vector<LogRow> slow_runs(WallTime, std::size_t) override { unused(); }
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults&, std::size_t) override { unused(); }
+    std::vector<LogRow> slow_runs(const NoticeDefaults&, WallTime, std::size_t) override
+    {
+        unused();
+    }
     std::vector<LogRow> healthy_daemons(WallTime, std::size_t) override { unused(); }
     void store_seen(Epoch, const Seen&) override { unused(); }
     std::vector<NoticeDelivery> due_deliveries(std::int64_t, WallTime, std::size_t) override

@@ -148,6 +148,38 @@ TEST_F(InsightApiTest, TheGoalOfAJobAndWhatIsUnusual)
     EXPECT_EQ(get("/cron/list?limit=10").data().at("list").at(0).at("goal_fires"), 0);
 }
 
+TEST_F(InsightApiTest, TheGoalThatAJobInheritsIsShownAsItsOwn)
+{
+    const Job& backup = insert("backup");
+    insert("other");
+    tables_.jobs.at(backup.id).tags = {"db"};
+    context_.inherited.tags = {
+        {.tag = "db", .slow_after = 90s, .late_goal = std::chrono::milliseconds(50)}};
+    context_.job_metrics = 10;
+    const auto second = std::chrono::floor<std::chrono::seconds>(now());
+    EndedRun run;
+    run.scheduled_at = second - 1h;
+    run.started_at = run.scheduled_at + 5ms;
+    tables_.goals[backup.id].add(run, 50ms);
+    start();
+    const value stats = get(fmt::format("/cron/{}/stats", backup.id)).data();
+    EXPECT_EQ(stats.at("late_goal"), 50);
+    EXPECT_EQ(stats.at("goal_met"), 1);
+    EXPECT_EQ(stats.at("slow_after"), 90'000);
+    EXPECT_EQ(get(fmt::format("/cron/{}", backup.id)).data().at("goal_fires"), 1);
+    const value list = get("/cron/list?limit=10").data().at("list");
+    EXPECT_EQ(list.at(0).at("goal_fires"), 1);
+    EXPECT_EQ(list.at(0).at("late_goal"), 0) << "what it says itself";
+    EXPECT_TRUE(list.at(1).at("goal_fires").is_null());
+    const std::string metrics = get("/metrics/jobs").body;
+    EXPECT_THAT(metrics, HasSubstr("peercron_job_late_goal_seconds{cron_id=\"" +
+                                   std::to_string(backup.id) + "\",name=\"backup\"} 0.05\n"));
+    EXPECT_THAT(metrics, HasSubstr("peercron_job_goal_met_total{cron_id=\"" +
+                                   std::to_string(backup.id) + "\",name=\"backup\"} 1\n"));
+    EXPECT_THAT(metrics,
+                Not(HasSubstr("goal_met_total{cron_id=\"" + std::to_string(backup.id + 1))));
+}
+
 TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)
 {
     const Job& job = insert("etl");

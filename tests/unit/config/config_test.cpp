@@ -549,6 +549,10 @@ on = ["failed", "fast"]
 cluster_on = ["node-gone"]
 cluster_after = "5s"
 cluster_channels = ["ops"]
+slow_after = "1h"
+expect_every = "30h"
+expect_by = "06:30"
+late_goal = "2s"
 [[notify.tags]]
 tag = "nightly"
 channels = ["night", "ops"]
@@ -556,9 +560,14 @@ on = ["failing"]
 after = 2
 every = "1h"
 late_after = "10m"
+slow_after = "2h"
+expect_every = "26h"
+expect_by = "04:00"
+late_goal = "50ms"
 [[notify.tags]]
 tag = "db"
 channels = ["dba"]
+expect_by = "none"
 )";
     const auto config = parse(text);
     ASSERT_TRUE(config) << config.error().message;
@@ -574,6 +583,15 @@ channels = ["dba"]
     EXPECT_EQ(nightly.after, 2U);
     EXPECT_EQ(nightly.every, 1h);
     EXPECT_EQ(nightly.late_after, 10min);
+    EXPECT_EQ(nightly.slow_after, 2h);
+    EXPECT_EQ(nightly.expect_every, 26h);
+    EXPECT_EQ(nightly.expect_by, "04:00");
+    EXPECT_EQ(nightly.late_goal, 50ms);
+    EXPECT_EQ(config->notify.tags[1].expect_by, "none");
+    EXPECT_EQ(config->notify.slow_after, 1h);
+    EXPECT_EQ(config->notify.expect_every, 30h);
+    EXPECT_EQ(config->notify.expect_by, "06:30");
+    EXPECT_EQ(config->notify.late_goal, 2s);
     EXPECT_EQ(config->notify.tags[1].after, 0U) << "as for other jobs";
     // What is shown of it is a file that says the same.
     const auto again = parse(describe(*config));
@@ -597,6 +615,22 @@ TEST(ConfigTest, SaysWhatIsWrongWithWhatIsTold)
                 HasSubstr("app.toml:3:7: key 'notify.tags.on': found \"silent\""));
     EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nafter = 0"), HasSubstr("from 1 to 1000"));
     EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'a,b'"), HasSubstr("without a comma"));
+    for (const std::string bad : {"4:00", "24:00", "04:60", "04.00", "04:00:00", "never"}) {
+        EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nexpect_by = '" + bad + "'"),
+                    HasSubstr("key 'notify.tags.expect_by': found \"" + bad +
+                              "\", expected a time of the day, such as \"04:00\", or \"none\""));
+        EXPECT_THAT(refusal("[notify]\nexpect_by = '" + bad + "'"),
+                    HasSubstr("key 'notify.expect_by'"));
+    }
+    EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nexpect_every = '0s'"),
+                HasSubstr("'notify.tags.expect_every': found \"0s\", expected a duration from 1s"));
+    EXPECT_THAT(
+        refusal("[[notify.tags]]\ntag = 'db'\nslow_after = 60"),
+        HasSubstr("'notify.tags.slow_after': found the integer 60, expected a duration from 1s"));
+    EXPECT_THAT(refusal("[notify]\nlate_goal = '25h'"),
+                HasSubstr("'notify.late_goal': found \"25h\", expected a duration from"));
+    EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nexpect_buy = '04:00'"),
+                HasSubstr("'notify.tags.expect_buy': found an unknown key"));
     EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nchannel = ['ops']"),
                 HasSubstr("'notify.tags.channel': found an unknown key"));
     EXPECT_THAT(refusal("[notify]\ntags = 'db'"), HasSubstr("each under its own [[notify.tags]]"));

@@ -53,8 +53,16 @@ public:
     {
         return {{2, "", std::nullopt}};
     }
-    std::vector<JobId> unwatched_jobs(std::size_t /*limit*/) override { return {}; }
-    std::vector<LogRow> slow_runs(WallTime /*now*/, std::size_t /*limit*/) override { return {}; }
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults& /*defaults*/,
+                                      std::size_t /*limit*/) override
+    {
+        return {};
+    }
+    std::vector<LogRow> slow_runs(const NoticeDefaults& /*defaults*/, WallTime /*now*/,
+                                  std::size_t /*limit*/) override
+    {
+        return {};
+    }
     std::vector<LogRow> healthy_daemons(WallTime /*now*/, std::size_t /*limit*/) override
     {
         return {};

@@ -450,6 +450,84 @@ TEST_F(NoticeRulesTest, WhatAJobDoesNotSayItsTagSays)
     EXPECT_THAT(rules.channels(job_), ElementsAre("ops")) << "its own word counts";
 }
 
+TEST_F(NoticeRulesTest, WhatIsSlowItsTagSays)
+{
+    NoticeDefaults defaults;
+    defaults.slow_after = 60s;
+    defaults.tags = {{.tag = "db", .slow_after = 30s}};
+    const NoticeRules rules(defaults);
+    UsualTime usual;
+    usual.slow_after = 1s;
+    job_.notify_on = {"slow"};
+    job_.tags = {"db"};
+    LogRow running = row(noon, RunState::running);
+    running.run.started_at = noon;
+    const auto takes = [&](std::chrono::seconds time) {
+        WatchedJob watched = watched_;
+        return kinds(rules.takes_long(job_, running, watched, noon + time, usual));
+    };
+    EXPECT_FALSE(rules.follows_usual_time(job_));
+    EXPECT_THAT(takes(30s), IsEmpty());
+    EXPECT_THAT(takes(31s), ElementsAre(NoticeKind::slow));
+    job_.tags.clear();
+    EXPECT_THAT(takes(60s), IsEmpty()) << "as for other jobs";
+    EXPECT_THAT(takes(61s), ElementsAre(NoticeKind::slow));
+    LogRow ended = row(noon + 1min, RunState::success);
+    ended.run.use_time = 61s;
+    EXPECT_THAT(kinds(rules.ended(job_, ended, watched_, usual)), ElementsAre(NoticeKind::slow));
+    job_.kind = JobKind::daemon;
+    EXPECT_THAT(takes(61s), IsEmpty());
+}
+
+TEST_F(NoticeRulesTest, AJobWithoutTheSuccessThatItsTagExpectsIsSilent)
+{
+    NoticeDefaults defaults;
+    defaults.tags = {{.tag = "nightly", .expect_by = "04:00"}};
+    const NoticeRules rules(defaults);
+    const auto passed = [&](WallTime now) { return kinds(rules.passed(job_, watched_, now)); };
+    job_.notify_every = 1h;
+    rules.note_expected(job_, watched_, noon - 24h);
+    EXPECT_EQ(rules.due(job_, watched_, noon), std::nullopt) << "it has no such tag";
+    job_.tags = {"nightly"};
+    rules.note_expected(job_, watched_, noon - 24h);
+    EXPECT_EQ(rules.due(job_, watched_, noon - 8h - 10min), noon - 8h);
+    EXPECT_THAT(passed(noon - 8h - 1ms), IsEmpty());
+    EXPECT_THAT(passed(noon - 8h), ElementsAre(NoticeKind::silent));
+    job_.expect_by = "none";
+    rules.note_expected(job_, watched_, noon);
+    EXPECT_THAT(passed(noon), IsEmpty()) << "nobody waits for it any more";
+    EXPECT_EQ(rules.due(job_, watched_, noon), noon + 1h) << "somebody may again";
+    job_.expect_by = "";
+    EXPECT_THAT(passed(noon), ElementsAre(NoticeKind::silent)) << "it goes on";
+    job_.expect_by = "none";
+    EXPECT_THAT(kinds(rules.ended(job_, row(noon + 1min, RunState::success), watched_)),
+                ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, WhatTheConfigurationDidNotAskForBeforeIsExpectedFromThenOn)
+{
+    const NoticeRules before{NoticeDefaults()};
+    NoticeDefaults defaults;
+    defaults.expect_every = 1h;
+    const NoticeRules rules(defaults);
+    job_.effective_from = noon - 240h;
+    watched_.watched_since = noon - 240h;
+    EXPECT_THAT(kinds(before.ended(job_, row(noon - 24h, RunState::success), watched_)), IsEmpty());
+    before.note_expected(job_, watched_, noon - 1h);
+    rules.note_expected(job_, watched_, noon);
+    watched_ = read_watch(watch_text(watched_), noon);
+    rules.note_expected(job_, watched_, noon + 59min);
+    EXPECT_EQ(rules.due(job_, watched_, noon + 59min), noon + 1h);
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon + 59min)), IsEmpty());
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon + 1h)), ElementsAre(NoticeKind::silent));
+    // What the job asks for itself was asked for when the job was changed.
+    job_.expect_every = 30min;
+    watched_ = WatchedJob();
+    watched_.watched_since = noon - 240h;
+    rules.note_expected(job_, watched_, noon);
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon)), ElementsAre(NoticeKind::silent));
+}
+
 TEST_F(NoticeRulesTest, WhileItIsPausedNothingIsToldThatTimeTells)
 {
     job_.expect_every = 600s;
@@ -596,6 +674,10 @@ TEST_F(NoticeRulesTest, WhatIsKeptOfAJobSurvivesAsText)
         told(row(noon + i * 1min, i % 2 == 0 ? RunState::failed : RunState::success));
     }
     told(skipped(noon + 10min, Cause::misfire));
+    NoticeDefaults defaults;
+    defaults.expect_every = 60s;
+    defaults.expect_by = "04:00";
+    NoticeRules(defaults).note_expected(job_, watched_, noon + 11min);
     EXPECT_EQ(read_watch(watch_text(watched_), noon), watched_);
     const WatchedJob fresh = read_watch("{\"of\": \"another version\"}", noon);
     EXPECT_EQ(fresh.watched_since, noon);
