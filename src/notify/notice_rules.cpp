@@ -459,8 +459,8 @@ const Value* NoticeRules::of_tags(const Job& job, Value TagNotices::*of_tag) con
     return nullptr;
 }
 
-template <class Value>
-const Value& NoticeRules::inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+template <class Own, class Value>
+const Value& NoticeRules::inherited(const Job& job, Own Job::*own, Value TagNotices::*of_tag,
                                     Value NoticeDefaults::*of_all) const
 {
     if (job.*own != Value{}) return job.*own;
@@ -471,7 +471,7 @@ const Value& NoticeRules::inherited(const Job& job, Value Job::*own, Value TagNo
 const std::vector<std::string>& NoticeRules::channels(const Job& job) const
 {
     const auto* const tags = job.notify.empty() ? of_tags(job, &TagNotices::channels) : nullptr;
-    return tags != nullptr ? *tags : job.notify;
+    return tags != nullptr ? *tags : job.notify.get();
 }
 
 bool NoticeRules::follows_usual_time(const Job& job) const

@@ -111,8 +111,8 @@ private:
     template <class Value>
     const Value* of_tags(const Job& job, Value TagNotices::*of_tag) const;
     /// What counts: the job's own value, that of its tag, or that of all jobs.
-    template <class Value>
-    const Value& inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+    template <class Own, class Value>
+    const Value& inherited(const Job& job, Own Job::*own, Value TagNotices::*of_tag,
                            Value NoticeDefaults::*of_all) const;
     std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched, WallTime now,
                                         const Pauses& pauses, const Calendars& calendars) const;
