@@ -64,6 +64,14 @@ std::size_t bytes_of(const std::vector<std::string>& words)
     for (const std::string& word : words) bytes += word.size();
     return bytes;
 }
+std::size_t bytes_of(const RareText& text)
+{
+    return bytes_of(text.get());
+}
+std::size_t bytes_of(const RareWords& words)
+{
+    return bytes_of(words.get());
+}
 template <class T>
 std::size_t bytes_of(const T&)
 {

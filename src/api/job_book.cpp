@@ -10,7 +10,7 @@ namespace peercron {
 void JobBook::refresh(Store& store)
 {
     JobChanges changes = store.changes_since(cursor_);
-    for (const Job& job : changes.changed) put(job);
+    for (ManyJobs& rows = changes.changed; !rows.empty(); rows.pop_front()) put(rows.front());
     cursor_ = std::move(changes.next);
     if (changes.count != std::ssize(jobs_) || changes.id_sum != id_sum_) {
         const std::vector<JobId> ids = store.job_ids();

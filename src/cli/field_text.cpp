@@ -62,7 +62,7 @@ std::string field_text(const JobField& field, const Job& job)
 std::string what_it_does(const Job& job)
 {
     if (job.kind != JobKind::http) return job.command;
-    return fmt::format("{} {}", policy_name(method_of(job)), job.http_url);
+    return fmt::format("{} {}", policy_name(method_of(job)), job.http_url.get());
 }
 
 json::value parameter_value(const JobField& field, const Job& job)

@@ -4,6 +4,7 @@
 #include "store/lock_store.hpp"
 #include "store/pause_store.hpp"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -74,6 +75,16 @@ private:
     CalendarChanges calendars_;
 };
 
+/// What to read of these jobs between the table's version and the row's, where that matters.
+std::vector<PastQuery> wanted_pasts(const auto& rows, JobFeed::User& user)
+{
+    std::vector<PastQuery> queries;
+    for (const Job& row : rows) {
+        if (const auto query = user.wanted_past(row)) queries.push_back(*query);
+    }
+    return queries;
+}
+
 }  // namespace
 
 asio::awaitable<void> JobFeed::refresh(User& user)
@@ -110,14 +121,12 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
         return changes;
     };
     JobChanges changes = co_await store_.call(read);
-    const std::vector<JobPast> pasts = co_await read_wanted_pasts(changes.changed, user);
+    std::vector<PastQuery> wanted = wanted_pasts(changes.changed, user);
+    const std::vector<JobPast> pasts = co_await read_pasts(std::move(wanted));
     co_await user.may_change();
     std::vector<JobId> changed = surroundings.put_before_jobs(jobs_);
     const WallTime seen = clock_.now().wall;
-    for (Job& job : changes.changed) {
-        const JobId id = job.id;
-        if (jobs_.put(std::move(job), seen)) changed.push_back(id);
-    }
+    put_all(changes.changed, seen, changed);
     cursor_ = std::move(changes.next);
     surroundings.put_after_jobs(jobs_, changed);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
@@ -138,6 +147,23 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
     if (!unknown.empty()) co_await reload(std::move(unknown), user);
 }
 
+/// What is moved out of a million rows would keep the memory of all that is dropped with them,
+/// piece by piece between. So the table gets copies, and the rows go as a whole.
+void JobFeed::put_all(ManyJobs& rows, WallTime seen, std::vector<JobId>& changed)
+{
+    constexpr std::size_t at_once = 8192;
+    constexpr std::size_t worth_a_trim = 100'000;
+    const bool are_many = rows.size() >= worth_a_trim;
+    while (!rows.empty()) {
+        const auto end = rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows.size(), at_once));
+        for (auto row = rows.begin(); row != end; ++row) {
+            if (jobs_.put(*row, seen)) changed.push_back(row->id);
+        }
+        rows.erase(rows.begin(), end);
+    }
+    if (are_many) ::malloc_trim(0);
+}
+
 asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
 {
     Surroundings surroundings(jobs_);
@@ -148,7 +174,8 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
         return jobs;
     };
     std::vector<Job> rows = co_await store_.call(read);
-    const std::vector<JobPast> pasts = co_await read_wanted_pasts(rows, user);
+    std::vector<PastQuery> wanted = wanted_pasts(rows, user);
+    const std::vector<JobPast> pasts = co_await read_pasts(std::move(wanted));
     co_await user.may_change();
     const WallTime seen = clock_.now().wall;
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
@@ -164,17 +191,6 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
     surroundings.put_after_jobs(jobs_, changed);
     user.learn_unwanted(pasts);
     user.has_changed(changed);
-}
-
-/// What these jobs were between the table's version and the row's, where that matters.
-asio::awaitable<std::vector<JobPast>> JobFeed::read_wanted_pasts(const std::vector<Job>& rows,
-                                                                 User& user)
-{
-    std::vector<PastQuery> queries;
-    for (const Job& row : rows) {
-        if (const auto query = user.wanted_past(row)) queries.push_back(*query);
-    }
-    co_return co_await read_pasts(std::move(queries));
 }
 
 asio::awaitable<std::vector<JobPast>> JobFeed::read_pasts(std::vector<PastQuery> queries)

@@ -47,8 +47,7 @@ public:
 
 private:
     asio::awaitable<void> read_changes(User& user);
-    asio::awaitable<std::vector<JobPast>> read_wanted_pasts(const std::vector<Job>& rows,
-                                                            User& user);
+    void put_all(ManyJobs& rows, WallTime seen, std::vector<JobId>& changed);
     void tell(const std::string& trouble);
 
     const PlanClock& clock_;

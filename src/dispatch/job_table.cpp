@@ -46,13 +46,15 @@ constexpr std::chrono::seconds sure_ahead{5};
 
 bool JobTable::put(Job job, WallTime seen)
 {
+    const std::size_t remark_hash = std::hash<std::string_view>()(job.remark);
+    job.remark.clear();
     const auto found = jobs_.find(job.id);
     if (found != jobs_.end()) {
         const Job& known = found->second.job;
         Job same_moment = job;
         same_moment.effective_from = known.effective_from;
         same_moment.counters = known.counters;
-        const bool same_content = same_moment == known;
+        const bool same_content = same_moment == known && remark_hash == found->second.remark_hash;
         // A row changed by hand keeps the moment that it had in the table; known.effective_from
         // may be the later one that was given here when such a change was seen before.
         const bool by_hand = job.effective_from <= known.effective_from;
@@ -71,9 +73,33 @@ bool JobTable::put(Job job, WallTime seen)
     }
     const JobId id = job.id;
     locks_.put(id, read_locks(job.locks));
-    jobs_.insert_or_assign(id, compile(std::move(job)));
+    PlannedJob planned = compile(std::move(job));
+    planned.remark_hash = remark_hash;
+    share_values(planned);
+    jobs_.insert_or_assign(id, std::move(planned));
     note_change(id);
     return true;
+}
+
+/// Those that whole departments have, and not what is mostly a job's own, such as its environment.
+void JobTable::share_values(PlannedJob& planned)
+{
+    Job& job = planned.job;
+    for (RareWords* words : {&job.tags, &job.calendar, &job.run_on, &job.notify}) {
+        if (!words->empty()) *words = words_.share(std::move(*words));
+    }
+    if (!job.time_zone.empty()) job.time_zone = texts_.share(std::move(job.time_zone));
+    NodeFields& fields = planned.node_fields;
+    if (!fields.empty()) fields = fields_.share(std::move(fields));
+}
+
+std::size_t JobTable::HashOfWords::operator()(const RareWords& words) const
+{
+    std::size_t hash = 0;
+    for (const std::string& word : words) {
+        hash = hash * 31 + std::hash<std::string>()(word);
+    }
+    return hash;
 }
 
 PlannedJob JobTable::compile(Job job) const

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/rare.hpp"
+#include "base/value_pool.hpp"
 #include "dispatch/lock_table.hpp"
 #include "model/job.hpp"
 #include "model/node_fields.hpp"
@@ -23,9 +25,10 @@ namespace peercron {
 struct PlannedJob {
     Job job;
     std::optional<Schedule> schedule;  ///< not set: it has none, or the row makes no sense …
-    std::string error;                 ///< … and this is why
+    RareText error;                    ///< … and this is why
     NodeFields node_fields;
-    std::vector<std::int64_t> lock_limits;  ///< of its locks, in their order
+    Rare<std::vector<std::int64_t>> lock_limits;  ///< of its locks, in their order
+    std::size_t remark_hash = 0;                  ///< of JobTable: what it has of the remark
 
     bool is_daemon() const { return job.kind == JobKind::daemon; }
     /// Whether it runs after others: see Chains.
@@ -47,8 +50,10 @@ struct PlannedJob {
     bool may_fire_at(WallTime time) const;
 };
 
+static_assert(sizeof(PlannedJob) == 736, "a million of them are kept in memory");
+
 /// All jobs, compiled: the warm copy that every node keeps, so that a new dispatcher plans at once.
-/// Plain memory; one thread.
+/// Remarks are not in it, because nothing is planned by them. Plain memory; one thread.
 class JobTable {
 public:
     /// `default_zone` is what a job without a time zone of its own runs in.
@@ -77,6 +82,8 @@ public:
     std::optional<std::vector<JobId>> changed_after(std::uint64_t changes) const;
 
     std::size_t size() const { return jobs_.size(); }
+    /// How many different zones, lists and NodeFields its jobs have in common.
+    std::size_t shared_values() const { return texts_.size() + words_.size() + fields_.size(); }
     std::int64_t id_sum() const { return id_sum_; }
 
     /// The ids that are here but not among `existing`.
@@ -100,9 +107,30 @@ public:
     std::optional<std::string> why_excluded(const Job& job, WallTime fire) const;
 
 private:
+    struct HashOfText {
+        std::size_t operator()(const RareText& text) const
+        {
+            return std::hash<std::string>()(text);
+        }
+    };
+    struct HashOfWords {
+        std::size_t operator()(const RareWords& words) const;
+    };
+    struct HashOfFields {
+        std::size_t operator()(const NodeFields& fields) const
+        {
+            return std::hash<std::string>()(fields.text());
+        }
+    };
+
+    void share_values(PlannedJob& planned);
     void note_change(JobId id);
 
     std::string default_zone_;
+    // What many jobs have in common.
+    ValuePool<RareText, HashOfText> texts_;
+    ValuePool<RareWords, HashOfWords> words_;
+    ValuePool<NodeFields, HashOfFields> fields_;
     std::unordered_map<JobId, PlannedJob> jobs_;
     LockTable locks_;
     std::int64_t id_sum_ = 0;

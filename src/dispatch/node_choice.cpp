@@ -139,7 +139,7 @@ const std::vector<std::string>& NodeChoice::run_on_of(const RunOrder& order) con
 {
     static const std::vector<std::string> any;
     const PlannedJob* const planned = jobs_.find(order.id.job);
-    return planned == nullptr ? any : planned->job.run_on;
+    return planned == nullptr ? any : planned->job.run_on.get();
 }
 
 const std::vector<const NodeChoice::Node*>& NodeChoice::fitting(

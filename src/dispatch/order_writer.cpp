@@ -28,8 +28,9 @@ std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFiel
 work_of(const PlannedJob& planned)
 {
     const Job& job = planned.job;
-    return {job.command,         timeout_of(job),     concurrency_of(job),
-            planned.node_fields, planned.lock_limits, job.retries == 0 ? 0 : last_attempt(job)};
+    return {
+        job.command,         timeout_of(job),           concurrency_of(job),
+        planned.node_fields, planned.lock_limits.get(), job.retries == 0 ? 0 : last_attempt(job)};
 }
 
 /// A retry of a run by a clock that was ahead may be planned for a moment before its fire's own.

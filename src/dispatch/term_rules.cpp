@@ -188,7 +188,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
     }
     book_.jobs.for_each([&](const PlannedJob& job) {
         if (!job.error.empty()) {
-            spdlog::warn("dispatch: job {} never fires: {}", job.job.id, job.error);
+            spdlog::warn("dispatch: job {} never fires: {}", job.job.id, job.error.get());
         }
         if (job.is_daemon()) {
             book_.daemons.follow(job.job.id);
@@ -342,7 +342,7 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
         if (job == nullptr || job->job.run_limit == 0) book_.quotas.forget(id);
         book_.planner.reset(id, from);
         if (job != nullptr && !job->error.empty()) {
-            spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
+            spdlog::warn("dispatch: job {} never fires: {}", id, job->error.get());
         }
     }
 }

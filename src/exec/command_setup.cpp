@@ -99,8 +99,8 @@ void become(const SystemUser& account, const Job& job, CommandSetup& setup)
     setup.setting.folders = {account.home, "/"};
     setup.environment.push_back("HOME=" + account.home);
     setup.environment.push_back("PWD=" + account.home);
-    setup.environment.push_back("USER=" + job.run_as);
-    setup.environment.push_back("LOGNAME=" + job.run_as);
+    setup.environment.push_back("USER=" + job.run_as.get());
+    setup.environment.push_back("LOGNAME=" + job.run_as.get());
     setup.environment.push_back("SHELL=" + account.shell);
 }
 
@@ -134,16 +134,16 @@ bool CommandSetup::replaces(const std::string& variable) const
 std::optional<std::string> CommandSetups::refusal(const Job& job, const std::string& command) const
 {
     if (!job.run_as.empty()) {
-        if (std::ranges::find(rules_.users, job.run_as) == rules_.users.end()) {
+        if (std::ranges::find(rules_.users, job.run_as.get()) == rules_.users.end()) {
             return fmt::format(
-                "run_as: this node runs nothing as {}; its [exec] run_as {}", job.run_as,
+                "run_as: this node runs nothing as {}; its [exec] run_as {}", job.run_as.get(),
                 rules_.users.empty() ? "is empty"
                                      : fmt::format("allows {}", fmt::join(rules_.users, ", ")));
         }
         if (::geteuid() != 0) {
             return fmt::format(
                 "run_as: this node runs as user {}, and only one of root can run commands as {}",
-                ::geteuid(), job.run_as);
+                ::geteuid(), job.run_as.get());
         }
         if (const auto account = find_user(job.run_as); !account) return account.error().message;
     }
@@ -176,7 +176,7 @@ Result<std::unique_ptr<CommandSetup>, SpawnFailure> CommandSetups::make(const Ru
     }
     if (!wanted.work_dir.empty()) {
         setup->setting.folders.assign(1, wanted.work_dir);
-        set_variable(setup->environment, "PWD=" + wanted.work_dir);
+        set_variable(setup->environment, "PWD=" + wanted.work_dir.get());
     }
     if (!wanted.umask.empty()) setup->setting.umask = umask_of(wanted.umask);
     setup->setting.nice = static_cast<int>(wanted.nice);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/rare.hpp"
 #include "model/policy.hpp"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace peercron {
 
@@ -34,33 +34,34 @@ struct JobCounters {
 
 /// One row of table `cron`: what to run and when. What a person decides of it is listed, with its
 /// limits, in model/job_fields.hpp.
+///
+/// A dispatcher keeps all of them in memory, a million perhaps. So what few jobs have is a Rare,
+/// and flags and choices stand together at the end: between the numbers each would take as much as
+/// one.
 struct Job {
     JobId id = 0;
     std::string name;      ///< unique; empty = none
     std::string cron_set;  ///< the expression, see schedule/
     std::string command;
-    std::string remark;
-    std::vector<std::string> tags;  ///< by which a person finds it together with others
-    bool stop = false;
+    RareText remark;
+    RareWords tags;  ///< by which a person finds it together with others
 
     /// A fire of the schedule starts up to this long after its time: see model/jitter.hpp.
     std::chrono::seconds jitter{0};
 
     /// Calendars that its fires must be in, or with ! before the name must not; all must hold.
-    std::vector<std::string> calendar;
+    RareWords calendar;
 
     // In place of a schedule: see model/chain.hpp.
-    std::vector<std::string> run_after;  ///< names of jobs: it fires when all of them are over
-    RunAfterOn run_after_on = RunAfterOn::success;
+    RareWords run_after;  ///< names of jobs: it fires when all of them are over
 
     // See model/requires.hpp.
-    std::vector<std::string> required;      ///< names of jobs whose last fires must have succeeded
+    RareWords required;                     ///< names of jobs whose last fires must have succeeded
     std::chrono::seconds requires_wait{0};  ///< how long a fire waits for that
 
-    bool is_mutex = false;
     std::int64_t start_time = 0;      ///< Unix seconds; a fire at t needs start_time <= t
     std::int64_t end_time = 0;        ///< Unix seconds; a fire at t needs t < end_time; 0 = open
-    std::string time_zone;            ///< IANA name; empty = the configured one
+    RareText time_zone;               ///< IANA name; empty = the configured one
     std::chrono::seconds timeout{0};  ///< 0 = none
     std::int64_t run_limit = 0;       ///< runs in all; 0 = no limit
 
@@ -68,68 +69,58 @@ struct Job {
     /// late, until_next = until the next fire of the job is due.
     std::optional<std::chrono::seconds> misfire_window;
 
-    Delivery delivery = Delivery::at_most_once;
-    Misfire misfire_policy = Misfire::run_all;
-    Overlap overlap = Overlap::allow;
     std::int64_t max_concurrent = 0;  ///< runs at a time in the whole cluster; 0 = no limit
-    std::vector<std::string> locks;   ///< shared with other jobs: see model/lock.hpp
+    RareWords locks;                  ///< shared with other jobs: see model/lock.hpp
 
     // What follows a run that failed: see model/retry.hpp.
     std::int64_t retries = 0;                    ///< further attempts of the same fire
     std::chrono::seconds retry_delay{10};        ///< before the first; doubles with each …
     std::chrono::seconds retry_max_delay{3600};  ///< … up to this
-    std::vector<std::string> retry_on;           ///< after which ends; empty = failed, timeout
+    RareWords retry_on;                          ///< after which ends; empty = failed, timeout
 
     // As whom and with what the command runs.
-    std::vector<std::string> env;            ///< NAME=value each
-    std::string work_dir;                    ///< empty = see docs/commands.md
-    std::string umask;                       ///< octal; empty = the node's
-    std::string stdin_text;                  ///< what the command reads; empty = /dev/null
-    std::int64_t nice = 0;                   ///< added to the node's
-    std::vector<std::string> success_codes;  ///< see is_success_code()
-    StopSignal stop_signal = StopSignal::term;
+    RareWords env;                       ///< NAME=value each
+    RareText work_dir;                   ///< empty = see docs/commands.md
+    RareText umask;                      ///< octal; empty = the node's
+    RareText stdin_text;                 ///< what the command reads; empty = /dev/null
+    std::int64_t nice = 0;               ///< added to the node's
+    RareWords success_codes;             ///< see is_success_code()
     std::chrono::seconds kill_grace{0};  ///< from stop_signal to SIGKILL; 0 = as configured
-    std::string run_as;                  ///< a user; empty = the node's
-    std::vector<std::string> secrets;    ///< names of files in [secrets] dir
-    std::vector<std::string> inputs;     ///< what a run by hand may set: see run_request.hpp
+    RareText run_as;                     ///< a user; empty = the node's
+    RareWords secrets;                   ///< names of files in [secrets] dir
+    RareWords inputs;                    ///< what a run by hand may set: see run_request.hpp
     std::int64_t memory_max = 0;         ///< bytes; 0 = no limit
     std::int64_t cpu_max = 0;            ///< percent of one core; 0 = no limit
     std::int64_t pids_max = 0;           ///< processes and threads; 0 = no limit
 
-    JobKind kind = JobKind::command;
-
     // Where it runs, and before which others; see docs/where.md.
-    std::vector<std::string> run_on;  ///< what holds for the node: see model/labels.hpp
-    Spread spread = Spread::one;
+    RareWords run_on;                          ///< what holds for the node: see model/labels.hpp
     std::int64_t shards = 1;                   ///< with Spread::shards: how many runs a fire is
     std::int64_t priority = default_priority;  ///< of those that wait for a slot a higher one first
     std::int64_t weight = 1;                   ///< slots that a run takes
 
     // Of kind http; see docs/http-jobs.md.
-    std::string http_url;
-    HttpMethod http_method = HttpMethod::automatic;
-    std::vector<std::string> http_headers;  ///< "Name: value" each
-    std::string http_body;
-    std::vector<std::string> http_expect;  ///< statuses of success, "200-299"; none = those
-    std::string http_expect_text;          ///< what the body must have; empty = anything
-    std::int64_t http_redirects = 5;       ///< followed at most
-    bool http_verify = true;               ///< the server's certificate
+    RareText http_url;
+    RareWords http_headers;  ///< "Name: value" each
+    RareText http_body;
+    RareWords http_expect;            ///< statuses of success, "200-299"; none = those
+    RareText http_expect_text;        ///< what the body must have; empty = anything
+    std::int64_t http_redirects = 5;  ///< followed at most
 
     // Who is told when it does not run as it should; see docs/notices.md. 0 is as configured.
-    std::vector<std::string> notify;       ///< channels; empty = those for every job; "none"
-    std::vector<std::string> notify_on;    ///< of what, see notice_words
+    RareWords notify;                      ///< channels; empty = those for every job; "none"
+    RareWords notify_on;                   ///< of what, see notice_words
     std::int64_t notify_after = 0;         ///< failed fires in a row
     std::chrono::seconds notify_every{0};  ///< again, as long as it goes on
     std::chrono::seconds late_after{0};    ///< a start this much behind its time is late
     std::chrono::seconds slow_after{0};    ///< a run that takes longer is slow; 0 = none is
     std::chrono::seconds expect_every{0};  ///< from one success to the next; 0 = any time
-    std::string expect_by;                 ///< "04:00": a success each day by then
+    RareText expect_by;                    ///< "04:00": a success each day by then
 
     /// A start this little behind its time meets the goal: see model/goal_record.hpp; 0 = no goal.
     std::chrono::milliseconds late_goal{0};
 
     // Of kind daemon: see model/daemon.hpp.
-    Restart restart = Restart::always;
     std::chrono::seconds restart_delay{1};       ///< before the next start; doubles with each …
     std::chrono::seconds restart_max_delay{60};  ///< … up to this
     std::chrono::seconds healthy_after{30};      ///< a run this long ends the doubling
@@ -141,8 +132,23 @@ struct Job {
 
     JobCounters counters;
 
+    JobKind kind = JobKind::command;
+    bool stop = false;
+    bool is_mutex = false;
+    RunAfterOn run_after_on = RunAfterOn::success;
+    Delivery delivery = Delivery::at_most_once;
+    Misfire misfire_policy = Misfire::run_all;
+    Overlap overlap = Overlap::allow;
+    Spread spread = Spread::one;
+    StopSignal stop_signal = StopSignal::term;
+    Restart restart = Restart::always;
+    HttpMethod http_method = HttpMethod::automatic;
+    bool http_verify = true;  ///< the server's certificate
+
     friend bool operator==(const Job&, const Job&) = default;
 };
+
+static_assert(sizeof(Job) == 600, "a million jobs are kept in memory");
 
 /// Whether the job fires after others, and not by a schedule of its own.
 inline bool is_chained(const Job& job)

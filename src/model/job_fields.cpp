@@ -20,9 +20,13 @@ FieldValue to_value(const std::string& text)
 {
     return text;
 }
-FieldValue to_value(const std::vector<std::string>& words)
+FieldValue to_value(const RareText& text)
 {
-    return words;
+    return text.get();
+}
+FieldValue to_value(const RareWords& words)
+{
+    return words.get();
 }
 FieldValue to_value(bool flag)
 {
@@ -57,6 +61,23 @@ bool from_value(FieldValue& value, T& member)
     if (found == nullptr) return false;
     member = std::move(*found);
     return true;
+}
+
+template <class T>
+bool from_rare(FieldValue& value, Rare<T>& member)
+{
+    T* const found = std::get_if<T>(&value);
+    if (found == nullptr) return false;
+    member = Rare<T>(std::move(*found));
+    return true;
+}
+bool from_value(FieldValue& value, RareText& member)
+{
+    return from_rare(value, member);
+}
+bool from_value(FieldValue& value, RareWords& member)
+{
+    return from_rare(value, member);
 }
 
 template <class Rep, class Period>

@@ -114,7 +114,7 @@ using FieldKind =
                  kind::Moment, kind::Duration, kind::Millis, kind::Window, kind::Choice>;
 
 using FieldMember =
-    std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
+    std::variant<std::string Job::*, RareText Job::*, RareWords Job::*, bool Job::*,
                  std::int64_t Job::*, std::chrono::seconds Job::*, std::chrono::milliseconds Job::*,
                  std::optional<std::chrono::seconds> Job::*, Delivery Job::*, Misfire Job::*,
                  Overlap Job::*, StopSignal Job::*, JobKind Job::*, HttpMethod Job::*,

@@ -22,6 +22,8 @@ public:
     static NodeFields of(const Job& job);
 
     bool empty() const { return shared_ == nullptr; }
+    /// Whether there are copies of this one.
+    bool is_shared() const { return shared_.use_count() > 1; }
     /// A job of these fields; all others are at their defaults.
     const Job& job() const;
 

@@ -459,18 +459,19 @@ std::optional<std::chrono::milliseconds> NoticeRules::slow_limit(const Job& job,
     return job.kind == JobKind::daemon ? std::nullopt : usual.slow_after;
 }
 
-template <class Value>
-const Value& NoticeRules::setting(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+template <class Own, class Value>
+const Value& NoticeRules::setting(const Job& job, Own Job::*own, Value TagNotices::*of_tag,
                                   Value NoticeDefaults::*of_all) const
 {
-    return inherited(defaults_, job.tags, job.*own, of_tag, of_all);
+    const Value& own_value = job.*own;
+    return inherited(defaults_, job.tags, own_value, of_tag, of_all);
 }
 
 const std::vector<std::string>& NoticeRules::channels(const Job& job) const
 {
     if (!job.notify.empty()) return job.notify;
     const auto* const found = of_tags(defaults_, job.tags, &TagNotices::channels);
-    return found != nullptr ? *found : job.notify;
+    return found != nullptr ? *found : job.notify.get();
 }
 
 void NoticeRules::note_expected(const Job& job, WatchedJob& watched, WallTime now) const

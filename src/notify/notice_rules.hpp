@@ -101,8 +101,8 @@ private:
     std::optional<std::chrono::milliseconds> slow_limit(const Job& job,
                                                         const UsualTime& usual) const;
     /// What counts: the job's own value, that of its tag, or that of all jobs.
-    template <class Value>
-    const Value& setting(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+    template <class Own, class Value>
+    const Value& setting(const Job& job, Own Job::*own, Value TagNotices::*of_tag,
                          Value NoticeDefaults::*of_all) const;
     std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched, WallTime now,
                                         const Pauses& pauses, const Calendars& calendars) const;

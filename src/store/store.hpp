@@ -10,6 +10,8 @@
 #include "model/unusual.hpp"
 #include "store/lists.hpp"
 
+#include <boost/container/deque.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -87,12 +89,18 @@ struct RevisionPage {
 struct JobCursor {
     std::string changed_at;  ///< the store's own form; empty = nothing read yet
 };
+/// A million, perhaps: in pieces, so that a reader which takes them out of the front gives their
+/// memory back meanwhile.
+using ManyJobs =
+    boost::container::deque<Job, void,
+                            boost::container::deque_options_t<boost::container::block_size<512>>>;
+
 /// The changes of table `cron` since a cursor.
 struct JobChanges {
-    std::vector<Job> changed;  ///< added or changed rows; a row may come more than once
-    std::int64_t count = 0;    ///< how many rows there are now, and …
-    std::int64_t id_sum = 0;   ///< … the sum of their ids: when these differ from the reader's
-                               ///  own after applying `changed`, rows were deleted; ask job_ids()
+    ManyJobs changed;         ///< added or changed rows; a row may come more than once
+    std::int64_t count = 0;   ///< how many rows there are now, and …
+    std::int64_t id_sum = 0;  ///< … the sum of their ids: when these differ from the reader's
+                              ///  own after applying `changed`, rows were deleted; ask job_ids()
     JobCursor next;
 };
 

@@ -252,7 +252,7 @@ void give_chains(Scenario& scenario, Random& random)
         Job job;
         job.name = fmt::format("child{}", i + 1);
         job.command = fmt::format("command child {} version 1", i + 1);
-        job.run_after.assign(1, random.one_of(names));
+        job.run_after = {random.one_of(names)};
         if (parents > 1 && random.once_in(3)) job.run_after = {"parent1", "parent2"};
         job.run_after_on = random.one_of(ends);
         if (random.once_in(3)) job.delivery = Delivery::at_least_once;
@@ -328,7 +328,7 @@ void give_requires(Scenario& scenario, Random& random)
         job.cron_set =
             fmt::format("{}/{} * * * * *", random.below(static_cast<std::size_t>(step)), step);
         job.command = fmt::format("command demanding {} version 1", i + 1);
-        job.required.assign(1, random.one_of(names));
+        job.required = {random.one_of(names)};
         if (random.once_in(4)) job.required = names;
         job.requires_wait = std::chrono::seconds(random.one_of(waits));
         if (random.once_in(4)) {

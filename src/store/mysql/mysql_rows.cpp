@@ -9,12 +9,18 @@
 
 namespace peercron {
 
-void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs)
+void for_each_job(MysqlConnection& connection, std::string_view condition,
+                  const std::function<void(Job)>& visit)
 {
     MysqlRows rows = connection.query(
         fmt::format("SELECT {}{} FROM cron LEFT JOIN cron_counter ON cron_id = id {}",
                     job_columns(), effective_from_of_row, condition));
-    while (rows.next()) jobs.push_back(read_job(rows));
+    while (rows.next()) visit(read_job(rows));
+}
+
+void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs)
+{
+    for_each_job(connection, condition, [&](Job job) { jobs.push_back(std::move(job)); });
 }
 
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition)

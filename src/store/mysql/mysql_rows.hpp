@@ -4,6 +4,7 @@
 #include "store/read_rows.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,10 @@ inline constexpr std::string_view effective_from_of_row =
     "IF(cron.effective_set_at = cron.changed_at, cron.effective_from,"
     " FLOOR(UNIX_TIMESTAMP(cron.changed_at) * 1000))";
 
-/// Adds the jobs of `condition` ("WHERE …") to `jobs`.
+/// Hands over the jobs of `condition` ("WHERE …").
+void for_each_job(MysqlConnection& connection, std::string_view condition,
+                  const std::function<void(Job)>& visit);
+/// Adds them to `jobs`.
 void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs);
 
 /// The ledger's rows of `condition` ("WHERE …"). Throws StoreError for a state that is not known.

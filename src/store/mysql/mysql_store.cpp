@@ -149,7 +149,8 @@ JobChanges read_changes(MysqlConnection& connection, const JobCursor& cursor)
             "WHERE changed_at >= LEAST(CAST({} AS DATETIME(6)), NOW(6)) - INTERVAL {} SECOND",
             connection.quote(cursor.changed_at), overlap_seconds);
     }
-    read_jobs(connection, condition, changes.changed);
+    for_each_job(connection, condition,
+                 [&](Job job) { changes.changed.push_back(std::move(job)); });
     MysqlRows rows = connection.query("SELECT NOW(6), COUNT(*), SUM(id) FROM cron");
     rows.next();
     changes.next.changed_at = rows.text(0);

@@ -323,8 +323,10 @@ JobChanges SqliteStore::changes_since(const JobCursor& cursor)
         std::from_chars(text.data(), text.data() + text.size(), seen);
         JobChanges changes;
         const Snapshot snapshot(connection);
-        changes.changed = read_jobs(
-            connection.cached(select_jobs("WHERE change > ? ORDER BY change")).bind(seen));
+        SqliteStatement& rows =
+            connection.cached(select_jobs("WHERE change > ? ORDER BY change")).bind(seen);
+        while (rows.next()) changes.changed.push_back(read_job(rows));
+        rows.reset();
         SqliteStatement& numbers = connection.cached(
             "SELECT (SELECT number FROM last_change), COUNT(*), SUM(id) FROM cron");
         numbers.next();

@@ -874,7 +874,7 @@ private:
         for (const auto& [id, job] : tables_.jobs) {
             const bool fits = !filter.search ||
                               job.command.find(*filter.search) != job.command.npos ||
-                              job.remark.find(*filter.search) != job.remark.npos;
+                              job.remark.get().find(*filter.search) != std::string::npos;
             const auto has = [&job](const WordFilter& one) {
                 const FieldValue value = stored_value(*one.field, job);
                 const auto& words = std::get<std::vector<std::string>>(value);

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <string>
+#include <utility>
+
 namespace peercron {
 namespace {
 
@@ -41,6 +45,43 @@ TEST(JobTable, OfMoreChangesThanItRemembersItSaysSo)
     for (JobId id = 1; id <= 1001; ++id) table.put(job(id), {});
     EXPECT_EQ(table.changed_after(0), std::nullopt);
     EXPECT_EQ(table.changed_after(1).value().size(), 1000U);
+}
+
+TEST(JobTable, DoesWithoutRemarksAndYetSeesThatOneHasChanged)
+{
+    JobTable table("UTC");
+    Job one = job(1);
+    one.remark = "for sales";
+    EXPECT_TRUE(table.put(one, {}));
+    EXPECT_TRUE(table.find(1)->job.remark.empty());
+    EXPECT_FALSE(table.put(one, {})) << "the same again";
+    one.remark = "for the board";
+    EXPECT_TRUE(table.put(one, {})) << "changed in the database itself";
+    EXPECT_FALSE(table.put(one, {}));
+    one.remark.clear();
+    EXPECT_TRUE(table.put(one, {}));
+}
+
+TEST(JobTable, HasWhatManyJobsHaveInCommonOnce)
+{
+    JobTable table("UTC");
+    for (JobId id = 1; id <= 100; ++id) {
+        Job one = job(id);
+        one.tags = {id % 2 == 0 ? "sales" : "board", "nightly"};
+        one.calendar = {"!holidays"};
+        one.jitter = std::chrono::minutes(id % 3);
+        table.put(std::move(one), {});
+    }
+    EXPECT_EQ(table.shared_values(), 2U + 1U + 2U) << "tags, calendars and what nodes must know";
+    const PlannedJob& first = *table.find(1);
+    const PlannedJob& third = *table.find(3);
+    EXPECT_THAT(first.job.tags, ElementsAre("board", "nightly"));
+    EXPECT_EQ(&first.job.tags.get(), &third.job.tags.get());
+    EXPECT_EQ(&first.job.calendar.get(), &table.find(2)->job.calendar.get());
+    EXPECT_EQ(&first.node_fields.text(), &table.find(4)->node_fields.text());
+    EXPECT_EQ(first.node_fields.job().jitter, std::chrono::minutes(1));
+    EXPECT_EQ(table.find(2)->node_fields.job().jitter, std::chrono::minutes(2));
+    EXPECT_TRUE(third.node_fields.empty());
 }
 
 }  // namespace

@@ -32,11 +32,13 @@ protected:
         order.start_by = t0 + at + 30s;
         order.epoch = 1;
         order.concurrency = {at_limit == Overlap::skip ? 0 : 1, at_limit};
-        Job of_locks;
+        std::vector<std::string> words;
         for (const auto& [word, limit] : locks) {
-            of_locks.locks.push_back(word);
+            words.push_back(word);
             order.lock_limits.push_back(limit);
         }
+        Job of_locks;
+        of_locks.locks = std::move(words);
         order.fields = NodeFields::of(of_locks);
         return order;
     }

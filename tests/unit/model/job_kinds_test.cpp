@@ -178,7 +178,7 @@ TEST(JobKinds, ABodyNeedsAMethodThatSendsIt)
 TEST(JobKinds, PlaceholdersHaveToBeKnown)
 {
     Job job = request();
-    job.http_url += "{{job}}/{{jop}}";
+    job.http_url = job.http_url.get() + "{{job}}/{{jop}}";
     EXPECT_EQ(problem_of(job),
               "http_url: given \"{{jop}}\"; {{job}}, {{scheduled_at}}, {{attempt}}, "
               "{{shard}} and {{shards}} are allowed");
