@@ -195,6 +195,31 @@ TEST(PartSettingsTest, TheHeaderThatNamesAUserIsTheConfiguredOne)
     EXPECT_EQ(access_rules(config).user_header, "X-User");
 }
 
+TEST(PartSettingsTest, JobsInheritWhatTheConfigurationSaysOfAllAndOfTags)
+{
+    Config config;
+    config.notify.slow_after = 1h;
+    config.notify.expect_every = 2h;
+    config.notify.expect_by = "03:00";
+    config.notify.late_goal = 4ms;
+    Config::Notify::Tag tag;
+    tag.tag = "db";
+    tag.slow_after = 5h;
+    tag.expect_every = 6h;
+    tag.expect_by = "07:00";
+    tag.late_goal = 8ms;
+    config.notify.tags = {tag};
+    const NoticeDefaults defaults = notice_defaults(config);
+    Job job;
+    EXPECT_EQ(run_limits(defaults, job).slow_after, 1h);
+    EXPECT_EQ(run_limits(defaults, job).late_goal, 4ms);
+    EXPECT_EQ(expectation_of(defaults, job), (Expectation{2h, "03:00"}));
+    job.tags = {"db"};
+    EXPECT_EQ(run_limits(defaults, job).slow_after, 5h);
+    EXPECT_EQ(run_limits(defaults, job).late_goal, 8ms);
+    EXPECT_EQ(expectation_of(defaults, job), (Expectation{6h, "07:00"}));
+}
+
 TEST(PartSettingsTest, TheSocketIsInTheServiceManagersFolderUnlessToldOtherwise)
 {
     ::setenv("RUNTIME_DIRECTORY", "/run/peercron:/run/other", 1);
