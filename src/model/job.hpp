@@ -107,17 +107,18 @@ struct Job {
     RareText http_expect_text;        ///< what the body must have; empty = anything
     std::int64_t http_redirects = 5;  ///< followed at most
 
-    // Who is told when it does not run as it should; see docs/notices.md. 0 is as configured.
+    // Who is told when it does not run as it should; see docs/notices.md. What is 0 or empty is
+    // inherited: see model/notice_defaults.hpp.
     RareWords notify;                      ///< channels; empty = those for every job; "none"
     RareWords notify_on;                   ///< of what, see notice_words
     std::int64_t notify_after = 0;         ///< failed fires in a row
     std::chrono::seconds notify_every{0};  ///< again, as long as it goes on
     std::chrono::seconds late_after{0};    ///< a start this much behind its time is late
-    std::chrono::seconds slow_after{0};    ///< a run that takes longer is slow; 0 = none is
-    std::chrono::seconds expect_every{0};  ///< from one success to the next; 0 = any time
-    RareText expect_by;                    ///< "04:00": a success each day by then
+    std::chrono::seconds slow_after{0};    ///< a run that takes longer is slow
+    std::chrono::seconds expect_every{0};  ///< from one success to the next
+    RareText expect_by;                    ///< "04:00": a success each day by then; "none"
 
-    /// A start this little behind its time meets the goal: see model/goal_record.hpp; 0 = no goal.
+    /// A start this little behind its time meets the goal: see model/goal_record.hpp.
     std::chrono::milliseconds late_goal{0};
 
     // Of kind daemon: see model/daemon.hpp.
