@@ -257,13 +257,29 @@ asio::awaitable<Response> show_histogram(const ApiContext& context, JobBook& boo
 
 // The overview.
 
+/// What is known of why a job fails.
+struct Failure {
+    std::optional<LogRow> run;         ///< the newest that did not succeed
+    std::optional<WallTime> retry_at;  ///< when the first further attempt starts that waits
+};
+
+void wait_for(Failure& failure, WallTime retry)
+{
+    failure.retry_at = std::min(failure.retry_at.value_or(retry), retry);
+}
+
+bool is_waiting_attempt(const LogRow& row)
+{
+    return row.run.state == RunState::planned && row.run.id.attempt > 1 && row.retry_at &&
+           !row.run.rehearsal;
+}
+
 struct Overview {
     WallTime at{};
     StateCounts counts;
     std::vector<Job> failing;
     std::vector<JobInsight> of_failing;
-    std::vector<std::optional<LogRow>> failures;  ///< of each the newest run without success
-    std::map<JobId, WallTime> retries;            ///< when the first attempt that waits starts
+    std::vector<Failure> failures;  ///< of each
     std::vector<LogRow> missed;
     std::vector<LogRow> running;
     std::map<JobId, JobStatistics> of_running;
@@ -278,8 +294,9 @@ struct Overview {
 };
 
 /// Parts of the fire of the run may have succeeded after it.
-std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime before)
+Failure newest_failure(Store& store, const Job& job, WallTime before)
 {
+    Failure failure;
     // Behind what is planned ahead, and attempts that wait.
     std::int32_t parts = parts_of(job);
     if (runs_at_every_node(job)) {
@@ -291,36 +308,32 @@ std::optional<LogRow> newest_failure(Store& store, const Job& job, WallTime befo
     }
     const std::size_t some = 4 + 4 * static_cast<std::size_t>(parts);
     for (LogRow& row : store.job_rows_before(job.id, before, some)) {
+        if (is_waiting_attempt(row)) wait_for(failure, *row.retry_at);
         const bool has_failed = has_run(row.run.state) && row.run.state != RunState::success;
-        if (has_failed && !row.run.rehearsal) return std::move(row);
+        if (has_failed && !row.run.rehearsal && !failure.run) failure.run = std::move(row);
     }
-    return std::nullopt;
+    return failure;
 }
 
-/// When the first further attempt of each of these jobs starts that waits for its time. A job that
-/// has no schedule may have any number of them, of fires as old as its delays allow: they are found
-/// by their state, which few rows have. Of very many that are planned only the oldest are read,
-/// among which those are.
-std::map<JobId, WallTime> first_retries(Store& store, const std::vector<Job>& jobs)
+/// Finds further attempts that wait, of fires that are older than those of newest_failure(): a job
+/// that has no schedule may have any number of them. They are found by their state, which few rows
+/// have; of very many that are planned only the oldest are read.
+void read_old_retries(Store& store, Overview& seen)
 {
     constexpr std::size_t most_rows = 2000;
-    std::set<JobId> wanted;
-    for (const Job& job : jobs) {
-        if (job.retries > 0) wanted.insert(job.id);
+    std::map<JobId, Failure*> wanted;
+    for (std::size_t i = 0; i < seen.failing.size(); ++i) {
+        if (seen.failing[i].retries > 0) wanted.emplace(seen.failing[i].id, &seen.failures[i]);
     }
-    std::map<JobId, WallTime> first;
-    if (wanted.empty()) return first;
+    if (wanted.empty()) return;
     LogFilter filter;
     filter.state = RunState::planned;
     filter.after_id = 0;
     for (const LogRow& row : store.log_page(filter, {0, most_rows}, {}, no_output)) {
-        const RunId& id = row.run.id;
-        const bool waits = id.attempt > 1 && row.retry_at && !row.run.rehearsal;
-        if (!waits || !wanted.contains(id.job)) continue;
-        WallTime& at = first.try_emplace(id.job, *row.retry_at).first->second;
-        at = std::min(at, *row.retry_at);
+        const auto found = wanted.find(row.run.id.job);
+        if (found == wanted.end() || !is_waiting_attempt(row)) continue;
+        wait_for(*found->second, *row.retry_at);
     }
-    return first;
 }
 
 void read_failing(Store& store, Overview& seen)
@@ -336,7 +349,7 @@ void read_failing(Store& store, Overview& seen)
     for (const Job& job : seen.failing) {
         seen.failures.push_back(newest_failure(store, job, seen.at + 1h));
     }
-    seen.retries = first_retries(store, seen.failing);
+    read_old_retries(store, seen);
 }
 
 /// Only from where the tallies say that there are some: the ledger may be long.
@@ -449,11 +462,9 @@ void write_failing(JsonWriter& json, const Overview& seen, const JobView& view)
             json, "next_run_at",
             schedule_facts(job, view.default_time_zone, view.now, view.pauses, view.calendars)
                 .next);
-        const auto retry = seen.retries.find(job.id);
-        field_millis(json, "retry_at",
-                     retry == seen.retries.end() ? std::nullopt : std::optional(retry->second));
+        field_millis(json, "retry_at", seen.failures[i].retry_at);
         json.key("run");
-        write_brief(json, seen.failures[i]);
+        write_brief(json, seen.failures[i].run);
         json.end_object();
     }
     json.end_array();

@@ -63,7 +63,7 @@ std::map<std::string_view, std::size_t> depths_of(
     for (std::size_t round = 0; round <= jobs.size() && !is_settled; ++round) {
         is_settled = true;
         for (const auto& [name, job] : jobs) {
-            for (const std::vector<std::string>* names : {&job->run_after, &job->required}) {
+            for (const RareWords* names : {&job->run_after, &job->required}) {
                 for (const std::string& parent : *names) {
                     const std::size_t deeper = depths[parent] + 1;
                     if (depths[name] >= deeper) continue;

@@ -81,16 +81,19 @@ bool JobTable::put(Job job, WallTime seen)
     return true;
 }
 
-/// Those that whole departments have, and not what is mostly a job's own, such as its environment.
+/// Those that whole departments have, and not what is mostly a job's own, such as its environment
+/// or what it posts.
 void JobTable::share_values(PlannedJob& planned)
 {
+    constexpr std::size_t most_shared = 256;  // bytes
     Job& job = planned.job;
     for (RareWords* words : {&job.tags, &job.calendar, &job.run_on, &job.notify}) {
         if (!words->empty()) *words = words_.share(std::move(*words));
     }
     if (!job.time_zone.empty()) job.time_zone = texts_.share(std::move(job.time_zone));
     NodeFields& fields = planned.node_fields;
-    if (!fields.empty()) fields = fields_.share(std::move(fields));
+    const bool is_common = !fields.empty() && fields.text().size() <= most_shared;
+    if (is_common) fields = fields_.share(std::move(fields));
 }
 
 std::size_t JobTable::HashOfWords::operator()(const RareWords& words) const
