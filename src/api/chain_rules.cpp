@@ -202,7 +202,7 @@ public:
 
     void check_circles()
     {
-        for (const std::vector<std::string>* names : {&job_.required, &job_.run_after}) {
+        for (const RareWords* names : {&job_.required, &job_.run_after}) {
             for (const std::string& name : *names) look_behind(name, name);
         }
     }

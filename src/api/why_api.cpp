@@ -296,7 +296,7 @@ void write_preview(JsonWriter& json, const JobPreview& preview)
 
 asio::awaitable<Response> preview_change(const ApiContext& context, JobBook& book, const Call& call)
 {
-    const JobView view{context.default_time_zone, context.clock.now()};
+    const JobView view{context.default_time_zone, context.inherited, context.clock.now()};
     const JobPatch patch = read_job_patch(call.params, view.now);
     std::optional<JobId> saved;
     if (const auto given = call.params.text("id")) saved = parse_job_id("id", *given);
