@@ -1,5 +1,6 @@
 #include "base/tls_context.hpp"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -69,33 +70,57 @@ Result<void> trust(ssl::context& context, const std::string& file)
         fmt::format("{} has no certificates in PEM that can be used ({})", file, error.message())};
 }
 
-/// As the other ends will judge the certificate, whichever of the two is the server.
-Result<void> check_own_certificate(const ssl::context& context, const TlsFiles& files)
+using Ssl = std::unique_ptr<SSL, decltype(&SSL_free)>;
+
+/// Why that end of check_own_certificate() has failed.
+Error own_certificate_failure(const SSL* end, const TlsFiles& files)
 {
-    auto* const handle = const_cast<ssl::context&>(context).native_handle();  // only reads
-    STACK_OF(X509)* between = nullptr;
-    SSL_CTX_get0_chain_certs(handle, &between);
-    for (const char* const role : {"ssl_server", "ssl_client"}) {
-        const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> check(
-            X509_STORE_CTX_new(), X509_STORE_CTX_free);
-        if (!check ||
-            X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(handle),
-                                SSL_CTX_get0_certificate(handle), between) != 1 ||
-            X509_STORE_CTX_set_default(check.get(), role) != 1) {
-            ERR_clear_error();
-            return Error{"OpenSSL cannot check a certificate"};
-        }
-        if (X509_verify_cert(check.get()) == 1) continue;
-        ERR_clear_error();
-        const int why = X509_STORE_CTX_get_error(check.get());
-        if (why == X509_V_ERR_INVALID_PURPOSE) {
-            return Error{
-                fmt::format("the certificate in {} is not for both ends of a connection: "
-                            "an extendedKeyUsage must have serverAuth and clientAuth",
-                            files.cert)};
-        }
+    const unsigned long code = ERR_peek_error();
+    const char* const words = ERR_reason_error_string(code);
+    ERR_clear_error();
+    const long judged = SSL_get_verify_result(end);
+    if (judged == X509_V_ERR_INVALID_PURPOSE) {
+        return Error{
+            fmt::format("the certificate in {} is not for both ends of a connection: "
+                        "an extendedKeyUsage must have serverAuth and clientAuth",
+                        files.cert)};
+    }
+    if (judged != X509_V_OK) {
         return Error{fmt::format("peers that trust {} refuse the certificate in {}: {}", files.ca,
-                                 files.cert, X509_verify_cert_error_string(why))};
+                                 files.cert, X509_verify_cert_error_string(judged))};
+    }
+    return Error{
+        fmt::format("TLS 1.3 cannot use the certificate in {} with those in {} ({}): "
+                    "expected keys of prime256v1, or RSA with 2048 bits or more",
+                    files.cert, files.ca, words != nullptr ? words : "no reason given")};
+}
+
+/// Has the context connect to itself, in memory: what it refuses or cannot do there, the other
+/// ends would refuse, whichever of the two is the server.
+Result<void> check_own_certificate(ssl::context& context, const TlsFiles& files)
+{
+    const Ssl client(SSL_new(context.native_handle()), SSL_free);
+    const Ssl server(SSL_new(context.native_handle()), SSL_free);
+    BIO* at_client = nullptr;
+    BIO* at_server = nullptr;
+    if (!client || !server || BIO_new_bio_pair(&at_client, 0, &at_server, 0) != 1) {
+        ERR_clear_error();
+        return Error{"OpenSSL cannot check a certificate"};
+    }
+    SSL_set_bio(client.get(), at_client, at_client);  // owns it
+    SSL_set_bio(server.get(), at_server, at_server);
+    SSL_set_connect_state(client.get());
+    SSL_set_accept_state(server.get());
+    // The last message is the client's, so that the server is the last to be ready.
+    while (SSL_is_init_finished(server.get()) == 0) {
+        for (SSL* const end : {client.get(), server.get()}) {
+            ERR_clear_error();
+            const int done = SSL_do_handshake(end);
+            const int state = SSL_get_error(end, done);
+            const bool goes_on =
+                done == 1 || state == SSL_ERROR_WANT_READ || state == SSL_ERROR_WANT_WRITE;
+            if (!goes_on) return own_certificate_failure(end, files);
+        }
     }
     return {};
 }

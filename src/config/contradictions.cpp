@@ -89,27 +89,34 @@ void check_ports(const Config& config, std::vector<Contradiction>& found)
     }
 }
 
+/// The files of the certificates between nodes, and whether each is set.
+std::array<std::pair<const char*, bool>, 3> peer_tls_keys(const Config& config)
+{
+    return {{{"cluster.cert", !config.peer_tls.cert.empty()},
+             {"cluster.key", !config.peer_tls.key.empty()},
+             {"cluster.ca", !config.peer_tls.ca.empty()}}};
+}
+
 /// Keys that only a cluster uses, where nothing says that this is one.
 void check_mode(const Config& config, std::vector<Contradiction>& found)
 {
     if (config.mode != Config::Mode::solo || config.origins.contains("mode")) return;
     const Config defaults;
-    const std::array<std::pair<const char*, bool>, 8> keys{
+    const std::array<std::pair<const char*, bool>, 5> keys{
         {{"bind_address", config.bind_address != defaults.bind_address},
          {"service_name", config.service_name != defaults.service_name},
          {"lock_key", config.lock_key != defaults.lock_key},
          {"cluster.allow_insecure", config.insecure},
-         {"cluster.encrypt", config.encrypt != defaults.encrypt},
-         {"cluster.cert", !config.peer_tls.cert.empty()},
-         {"cluster.key", !config.peer_tls.key.empty()},
-         {"cluster.ca", !config.peer_tls.ca.empty()}}};
-    for (const auto& [key, is_set] : keys) {
-        if (!is_set) continue;
-        found.push_back({key,
+         {"cluster.encrypt", config.encrypt != defaults.encrypt}}};
+    const auto check = [&found](const std::pair<const char*, bool>& key) {
+        if (!key.second) return;
+        found.push_back({key.first,
                          "only a cluster uses it, and nothing says that this node is in a cluster; "
                          "set mode = \"cluster\" with consul_address and mysql_host, or mode = "
                          "\"solo\" for a single node, whose only address is http_bind_address"});
-    }
+    };
+    std::ranges::for_each(keys, check);
+    std::ranges::for_each(peer_tls_keys(config), check);
 }
 
 void check_proxies(const Config::Http& http, std::vector<Contradiction>& found)
@@ -204,10 +211,7 @@ void check_tls(const Config& config, std::vector<Contradiction>& found)
 /// The certificates of nodes: both ends show one, so each needs all three files.
 void check_peer_tls(const Config& config, std::vector<Contradiction>& found)
 {
-    const std::array<std::pair<const char*, bool>, 3> keys{
-        {{"cluster.cert", !config.peer_tls.cert.empty()},
-         {"cluster.key", !config.peer_tls.key.empty()},
-         {"cluster.ca", !config.peer_tls.ca.empty()}}};
+    const auto keys = peer_tls_keys(config);
     const auto is_set = [](const auto& key) { return key.second; };
     const auto* const set = std::ranges::find_if(keys, is_set);
     if (set == keys.end()) return;

@@ -19,6 +19,9 @@ using namespace std::chrono_literals;
 /// is elected meanwhile is noticed later than that.
 constexpr auto registry_trust = 2s;
 
+/// Reasons why a node cannot be connected: the log names each once, until it is connected again.
+constexpr std::size_t most_told_failures = 16;
+
 }  // namespace
 
 NodeLinks::NodeLinks(asio::any_io_executor executor, const PlanClock& clock,
@@ -66,7 +69,10 @@ asio::awaitable<void> NodeLinks::link(NodeName node)
             const SteadyTime begun = now().steady;
             co_await converse(node, std::move(*connected));
             // A connection that ends as soon as it has begun counts as a failed attempt.
-            if (now().steady - begun >= longest_pause) backoff.reset();
+            if (now().steady - begun >= longest_pause) {
+                backoff.reset();
+                links_.at(node).told_failures.clear();
+            }
         } else {
             not_connected(node, connected.error());
         }
@@ -110,7 +116,8 @@ bool NodeLinks::is_wanted(const NodeName& node) const
 void NodeLinks::not_connected(const NodeName& node, const Error& failure)
 {
     Link& state = links_.at(node);
-    if (!state.has_answered) {
+    const bool may_tell = state.told_failures.size() < most_told_failures;
+    if (may_tell && state.told_failures.insert(failure.message).second) {
         spdlog::warn("dispatch: no connection to {}: {}", node, failure.message);
     }
     state.has_answered = true;

@@ -14,6 +14,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace peercron {
@@ -82,6 +84,8 @@ private:
         std::optional<Death> death;  ///< of its last process, as far as is known
         SteadyTime known_at{};       ///< when it was last registered or heard
         bool is_leaving = false;
+        /// Why it could not be connected, as far as that was said, since it was last connected.
+        std::set<std::string> told_failures;
         bool is_disbelieved = false;  ///< that was said: it names epochs that cannot be
     };
 

@@ -13,6 +13,7 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 #include <netdb.h>
 
@@ -227,7 +228,10 @@ WardenSettings warden_settings(const Config& config, const std::string& version)
     GreetingSettings greeting = peer_settings(config, version).greeting;
     // No reload reaches the warden, and it must wait for no file when the node is dead: it goes on
     // with what was there at the start. If that is no good, the node does not start, and says why.
-    if (const auto context = peer_tls_of(config); context && *context) {
+    const Result<TlsContext> context = peer_tls_of(config);
+    if (!context) {
+        spdlog::warn("node: its warden has no certificate to show: {}", context.error().message);
+    } else if (*context) {
         greeting.certificate = [certificate = *context] { return certificate; };
     }
     settings.greeting = std::move(greeting);

@@ -404,7 +404,7 @@ private:
             .store_trouble = [this] { return facts_.store_trouble(); },
             .clock_state = [this] { return dispatcher_.clock(); },
             .journal = [this] { return to_string(journal_.state()); },
-            .certificate_expiry = [this] { return facts_.own().certificate_expiry; },
+            .certificate_expiry = [this] { return facts_.certificate_expiry(); },
             .not_ready = [this] { return facts_.not_ready(); },
             .metrics = metrics_,
             .node = config_.node_name(),

@@ -1,5 +1,6 @@
 #include "node/node_facts.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace peercron {
@@ -12,11 +13,16 @@ OwnFacts NodeFacts::own() const
                                          journal == DiskJournal::State::unavailable};
     for (const Certificate* const one : {&parts_.certificate, &parts_.peer_certificate}) {
         const auto expiry = one->expiry();
-        if (!expiry || (facts.certificate_expiry && *facts.certificate_expiry <= *expiry)) continue;
-        facts.certificate_expiry = expiry;
-        facts.certificate_owner = one->owner();
+        if (expiry) facts.certificates.push_back({one->owner(), *expiry});
     }
     return facts;
+}
+
+std::optional<WallTime> NodeFacts::certificate_expiry() const
+{
+    const std::vector<OwnFacts::Certificate> all = own().certificates;
+    const auto first = std::ranges::min_element(all, {}, &OwnFacts::Certificate::expiry);
+    return first == all.end() ? std::nullopt : std::optional(first->expiry);
 }
 
 ClusterFacts NodeFacts::cluster() const

@@ -45,6 +45,8 @@ public:
     explicit NodeFacts(Parts parts) : parts_(std::move(parts)) {}
 
     OwnFacts own() const;
+    /// When the first of its certificates expires; nullopt: it has none.
+    std::optional<WallTime> certificate_expiry() const;
     ClusterFacts cluster() const;
 
     /// The changes of the jobs after that one.

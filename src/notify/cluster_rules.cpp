@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace peercron {
 namespace {
@@ -72,9 +73,10 @@ public:
         : settings_(rules.settings_), watched_(watched), now_(now)
     {}
 
-    /// It is wrong since then, as of now; told when it has lasted for `after`.
+    /// It is wrong since then, as of now; told when it has lasted for `after`, and again when more
+    /// of its parts are wrong than were told.
     void wrong(NoticeKind kind, const NodeName& node, WallTime since, std::string detail,
-               std::chrono::milliseconds after)
+               std::chrono::milliseconds after, const std::set<std::string>& parts = {})
     {
         ClusterAlarm& alarm = watched_.alarms[{kind, node}];
         if (!alarm.since) {
@@ -82,9 +84,13 @@ public:
             alarm.told_at.reset();
         }
         alarm.detail = std::move(detail);
-        if (alarm.told_at || now_ - *alarm.since < after || !wants(kind)) return;
+        const bool is_told = alarm.told_at && std::ranges::includes(alarm.told_of, parts);
+        if (is_told) alarm.told_of = parts;  // without those that are right again
+        if (is_told || now_ - *alarm.since < after || !wants(kind)) return;
+        const WallTime moment = alarm.told_at ? now_ : *alarm.since;
         alarm.told_at = now_;
-        tell_change(kind, node, alarm, about(kind, node, alarm, *alarm.since));
+        alarm.told_of = parts;
+        tell_change(kind, node, alarm, about(kind, node, alarm, moment));
     }
 
     /// It is wrong since then, and somebody has told it who could not store that.
@@ -317,16 +323,20 @@ std::vector<Notice> ClusterRules::look_at_self(WatchedCluster& watched, const No
     } else {
         look.right(NoticeKind::journal_failing, self);
     }
-    const bool expires_soon =
-        facts.certificate_expiry && *facts.certificate_expiry - facts.now < certificate_notice;
-    if (expires_soon) {
-        const auto expiry = std::chrono::system_clock::to_time_t(*facts.certificate_expiry);
-        look.wrong(NoticeKind::certificate_expires, self, facts.now,
-                   fmt::format("The certificate of {} expires at {:%Y-%m-%d %H:%M} UTC.",
-                               facts.certificate_owner, fmt::gmtime(expiry)),
-                   0ms);
-    } else {
+    std::set<std::string> expiring;
+    std::string expiries;
+    for (const auto& [owner, expiry] : facts.certificates) {
+        if (expiry - facts.now >= certificate_notice) continue;
+        expiring.insert(owner);
+        expiries += fmt::format("{}The certificate of {} expires at {:%Y-%m-%d %H:%M} UTC.",
+                                expiries.empty() ? "" : " ", owner,
+                                fmt::gmtime(std::chrono::system_clock::to_time_t(expiry)));
+    }
+    if (expiring.empty()) {
         look.right(NoticeKind::certificate_expires, self);
+    } else {
+        look.wrong(NoticeKind::certificate_expires, self, facts.now, std::move(expiries), 0ms,
+                   expiring);
     }
     look.pass();
     look.forget({self});

@@ -69,9 +69,12 @@ struct ClusterFacts {
 struct OwnFacts {
     WallTime now{};
     bool is_journal_failing = false;
-    /// The first of its certificates to expire; not set: it has none.
-    std::optional<WallTime> certificate_expiry = {};
-    std::string certificate_owner = "the API";  ///< what that is the certificate of
+
+    struct Certificate {
+        std::string owner;  ///< what it is the certificate of: "the API"
+        WallTime expiry{};
+    };
+    std::vector<Certificate> certificates = {};
 };
 
 /// What a node has seen before it dispatches. The dispatcher before it may have died with what it
@@ -89,8 +92,9 @@ struct SeenBefore {
 ///   over, with how long it went on. What nobody was told has no end that anybody is told.
 /// - A node belongs to the cluster when it is connected or registered, until it stops in good
 ///   order: then it is gone from the registry as well.
+/// - A certificate that expires soon is told again when another one of the node does, too.
 /// - What is wrong with a node that is away stays as it is until the node is heard again. Each
-///   node looks at its journal and its certificate itself.
+///   node looks at its journal and its certificates itself.
 /// - Clocks are judged by the one that most others agree with; by the database's, if that is open.
 /// - More than six changes of one thing within an hour are told as one (notify/flapping.hpp).
 /// - What lasts for more than a week and is about a node that is away is forgotten: it will not

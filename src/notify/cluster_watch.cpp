@@ -6,9 +6,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <boost/json/value_to.hpp>
 
 #include <exception>
+#include <set>
+#include <string>
+#include <utility>
 
 namespace peercron {
 
@@ -33,6 +37,10 @@ WatchedCluster read_cluster(std::string_view text)
         alarm.since = read_time_or_null(from.at("since"));
         alarm.told_at = read_time_or_null(from.at("told_at"));
         alarm.detail = json::value_to<std::string>(from.at("detail"));
+        // Older programs do not write it.
+        if (const json::value* const told_of = from.if_contains("told_of")) {
+            alarm.told_of = json::value_to<std::set<std::string>>(*told_of);
+        }
         alarm.changes = read_times(from.at("changes"));
         alarm.flapping_since = read_time_or_null(from.at("flapping_since"));
         const auto node = json::value_to<std::string>(from.at("node"));
@@ -56,6 +64,7 @@ std::string watch_text(const WatchedCluster& watched)
                                       {"since", to_json(alarm.since)},
                                       {"told_at", to_json(alarm.told_at)},
                                       {"detail", alarm.detail},
+                                      {"told_of", json::value_from(alarm.told_of)},
                                       {"changes", to_json(alarm.changes)},
                                       {"flapping_since", to_json(alarm.flapping_since)}});
     }

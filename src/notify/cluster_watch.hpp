@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,7 @@ struct ClusterAlarm {
     std::optional<WallTime> since;    ///< not set: it is over
     std::optional<WallTime> told_at;  ///< the last time; not set: nobody was told
     std::string detail;               ///< the newest one
+    std::set<std::string> told_of;    ///< the parts of it that were told, where it has parts
     std::vector<WallTime> changes;    ///< of the last hour that were notices
     std::optional<WallTime> flapping_since;
 

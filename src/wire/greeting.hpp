@@ -68,8 +68,8 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 /// How two peers find a common version and prove to each other that they know the cluster
 /// secret, without I/O: it is handed each frame's payload and says what to send.
 ///
-///     client → server   magic, Hello: versions, nonce, encryption   (peer.proto)
-///     client ← server   magic, Hello: versions, nonce, encryption
+///     client → server   magic, Hello: versions, nonce, encryption, certificate   (peer.proto)
+///     client ← server   magic, Hello: versions, nonce, encryption, certificate
 ///     both encrypt:     TLS from here on (PeerTls), by certificates if both have one, else by the
 ///                       secret; the client begins
 ///     client → server   proof, Identity                     proof = HMAC(K, role, all before it)
@@ -77,9 +77,10 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 ///
 /// What this gives:
 /// - The server tells its name and program version to nobody who has not proven the secret; a
-///   stranger who connects sees versions and a random number. The client proves first, so
-///   connecting gives nobody material to guess the secret from; its name and version go with its
-///   proof to whatever answers, unless both encrypt.
+///   stranger who connects sees its Hello, and, by saying that it has a certificate, too, gets the
+///   server's chain of certificates. The client proves first, so connecting gives nobody material
+///   to guess the secret from; its name and version go with its proof to whatever answers, unless
+///   both encrypt.
 /// - Every byte sent before, in both directions, is in each proof: nobody can force an older
 ///   version, talk two ends that can encrypt out of it, or two that have certificates, or change
 ///   anything on the way.

@@ -81,6 +81,20 @@ TEST_F(PeerTlsContextTest, ACertificateIsForBothEndsOfAConnection)
     EXPECT_EQ(refusal(files("both")), "nothing");
 }
 
+TEST_F(PeerTlsContextTest, RefusesKeysThatItsConnectionsCannotUse)
+{
+    certificates_->authority("weak-ca", "rsa:512");
+    certificates_->issue("of-weak-ca", "subjectAltName=DNS:a.example", "weak-ca");
+    EXPECT_THAT(refusal(files("of-weak-ca", "weak-ca")),
+                AllOf(HasSubstr(certificates_->cert("weak-ca")), HasSubstr("key too ")));
+    certificates_->issue("other-curve", "subjectAltName=DNS:a.example", "ca", 2,
+                         "ec -pkeyopt ec_paramgen_curve:secp256k1");
+    EXPECT_THAT(refusal(files("other-curve")),
+                AllOf(HasSubstr("TLS 1.3 cannot use the certificate in " +
+                                certificates_->cert("other-curve")),
+                      HasSubstr("expected keys of prime256v1")));
+}
+
 TEST_F(PeerTlsContextTest, AnAuthorityBetweenBelongsToTheCertificate)
 {
     certificates_->issue("between", "basicConstraints=critical,CA:TRUE");

@@ -47,7 +47,7 @@ protected:
                         },
                     .own_facts =
                         [this, &test] {
-                            return OwnFacts{test.clock_.now(), is_journal_failing, std::nullopt};
+                            return OwnFacts{test.clock_.now(), is_journal_failing};
                         },
                     .dispatcher_heard =
                         [&test] {

@@ -27,13 +27,23 @@ public:
     std::string cert(const std::string& name) const { return file(name + ".pem"); }
     std::string key(const std::string& name) const { return file(name + ".key"); }
 
+    static constexpr const char* usual_key = "ec -pkeyopt ec_paramgen_curve:prime256v1";
+
+    /// @param key_kind  as `openssl req -newkey` takes it
+    void authority(const std::string& name, const std::string& key_kind = usual_key) const
+    {
+        run("req -x509 -newkey " + key_kind + " -nodes -days 2 -subj /CN=" + name + " -keyout " +
+            key(name) + " -out " + cert(name));
+    }
+
     /// @param days  from now on; negative: it has expired
     void issue(const std::string& name, const std::string& extension,
-               const std::string& authority = "ca", int days = 2) const
+               const std::string& authority = "ca", int days = 2,
+               const std::string& key_kind = usual_key) const
     {
         std::ofstream(file(name + ".ext")) << extension << '\n';
-        run("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=" + name +
-            " -keyout " + key(name) + " -out " + file(name + ".csr"));
+        run("req -newkey " + key_kind + " -nodes -subj /CN=" + name + " -keyout " + key(name) +
+            " -out " + file(name + ".csr"));
         run("x509 -req -days " + std::to_string(days) + " -in " + file(name + ".csr") + " -CA " +
             cert(authority) + " -CAkey " + key(authority) + " -CAcreateserial -extfile " +
             file(name + ".ext") + " -out " + cert(name));
@@ -49,12 +59,6 @@ public:
 
 private:
     std::string file(const std::string& name) const { return (folder_.path() / name).string(); }
-
-    void authority(const std::string& name) const
-    {
-        run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=" +
-            name + " -keyout " + key(name) + " -out " + cert(name));
-    }
 
     void run(const std::string& arguments) const
     {

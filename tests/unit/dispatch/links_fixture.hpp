@@ -45,6 +45,7 @@ protected:
     struct Node {
         explicit Node(const asio::any_io_executor& executor) : changed(executor) {}
         bool accepts = true;
+        std::string why_not = "no answer";
         bool is_open = false;
         std::function<void(Message)> say;
         std::vector<Message> heard;
@@ -88,7 +89,7 @@ protected:
 
     asio::awaitable<Result<std::unique_ptr<Channel>>> connect(NodeName name)
     {
-        if (!node(name).accepts) co_return Error{"no answer"};
+        if (!node(name).accepts) co_return Error{node(name).why_not};
         std::unique_ptr<Channel> channel = std::make_unique<NodeChannel>(node(name));
         co_return channel;
     }

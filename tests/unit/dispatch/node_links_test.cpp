@@ -1,8 +1,11 @@
 #include "dispatch/node_links.hpp"
 
+#include "integration/store/told_log.hpp"
 #include "unit/dispatch/links_fixture.hpp"
 
 #include <gmock/gmock.h>
+
+#include <string>
 
 namespace peercron {
 namespace {
@@ -47,6 +50,46 @@ TEST_F(NodeLinksTest, ANodeThatCannotBeReachedHasAnsweredAsFarAsItCan)
     links_.note_account(alpha);
     links_.note_account(gamma);
     EXPECT_TRUE(links_.have_all_answered());
+}
+
+TEST_F(NodeLinksTest, EachReasonWhyANodeCannotBeReachedIsLoggedOnceUntilItIsReached)
+{
+    connect_all();
+    const testing::ToldLog log;
+    const auto count = [&log](const std::string& why) {
+        return log.count("no connection to " + beta + ": " + why);
+    };
+    pass(1min);
+    hang_up(beta);
+    pass(1min);
+    EXPECT_EQ(count("no answer"), 1U) << "though it has given its account before";
+    for (int i = 0; i < 3; ++i) {
+        node(beta).why_not = "its certificate has expired";
+        pass(1min);
+        node(beta).why_not = "no answer";
+        pass(1min);
+    }
+    EXPECT_EQ(count("its certificate has expired"), 1U);
+    EXPECT_EQ(count("no answer"), 1U);
+    node(beta).accepts = true;
+    pass(1min);
+    ASSERT_TRUE(links_.is_connected(beta));
+    hang_up(beta);
+    pass(1min);
+    EXPECT_EQ(count("no answer"), 2U);
+}
+
+TEST_F(NodeLinksTest, WhyANodeCannotBeReachedDoesNotFillTheLog)
+{
+    connect_all();
+    hang_up(beta);
+    const testing::ToldLog log;
+    for (int i = 0; i < 100; ++i) {
+        node(beta).why_not = "reason " + std::to_string(i);
+        pass(1min);
+    }
+    EXPECT_GE(log.count("no connection to " + beta), 10U);
+    EXPECT_LE(log.count("no connection to " + beta), 16U);
 }
 
 TEST_F(NodeLinksTest, ADeadNodeIsNotElectedUntilItIsHeardAgain)

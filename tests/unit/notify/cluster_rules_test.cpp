@@ -239,7 +239,7 @@ TEST_F(ClusterRulesTest, AJournalThatFailsIsToldByItsNode)
 {
     WatchedCluster own;
     const auto look_at_self = [&](WallTime now, bool is_failing) {
-        return titles(rules_->look_at_self(own, three, {now, is_failing, std::nullopt}));
+        return titles(rules_->look_at_self(own, three, {now, is_failing}));
     };
     EXPECT_THAT(look_at_self(noon, true), IsEmpty());
     EXPECT_THAT(look_at_self(noon + 60s, true),
@@ -303,7 +303,7 @@ TEST_F(ClusterRulesTest, ACertificateIsToldTwoWeeksBeforeItExpires)
 {
     WatchedCluster own;
     const auto look_at_self = [&](WallTime now, std::chrono::hours left) {
-        return rules_->look_at_self(own, two, {now, false, noon + left});
+        return rules_->look_at_self(own, two, {now, false, {{"the API", noon + left}}});
     };
     EXPECT_THAT(look_at_self(noon, 15 * 24h), IsEmpty());
     EXPECT_THAT(look_at_self(noon + 24h, 15 * 24h), IsEmpty());
@@ -315,12 +315,67 @@ TEST_F(ClusterRulesTest, ACertificateIsToldTwoWeeksBeforeItExpires)
                 ElementsAre("the certificate of 10.0.0.2:9991 was renewed"));
 }
 
-TEST_F(ClusterRulesTest, ACertificateIsToldWithWhatItIsOf)
+TEST_F(ClusterRulesTest, EveryCertificateThatExpiresSoonIsToldWithWhatItIsOf)
 {
     WatchedCluster own;
-    const auto told = rules_->look_at_self(own, two, {noon, false, noon + 24h, "the peer port"});
+    const auto told = rules_->look_at_self(
+        own, two,
+        {noon,
+         false,
+         {{"the API", noon + 48h}, {"the peer port", noon + 24h}, {"a", noon + 400h}}});
     ASSERT_EQ(told.size(), 1U);
-    EXPECT_EQ(told[0].detail, "The certificate of the peer port expires at 2026-11-22 12:00 UTC.");
+    EXPECT_EQ(told[0].detail,
+              "The certificate of the API expires at 2026-11-23 12:00 UTC. "
+              "The certificate of the peer port expires at 2026-11-22 12:00 UTC.");
+}
+
+TEST_F(ClusterRulesTest, ASecondCertificateThatExpiresSoonIsToldToo)
+{
+    WatchedCluster own;
+    const auto look_at_self = [&](WallTime now, WallTime api, WallTime peers) {
+        return rules_->look_at_self(own, two,
+                                    {now, false, {{"the API", api}, {"the peer port", peers}}});
+    };
+    const WallTime day = noon + 24h;
+    const WallTime later = noon + 90 * 24h;
+    const auto first = look_at_self(noon, noon + 48h, noon + 15 * 24h);
+    ASSERT_EQ(first.size(), 1U);
+    EXPECT_THAT(look_at_self(noon + 1h, noon + 48h, noon + 15 * 24h), IsEmpty());
+    const auto second = look_at_self(day + 1s, noon + 48h, noon + 15 * 24h);
+    ASSERT_THAT(titles(second), ElementsAre("the certificate of 10.0.0.2:9991 expires soon"));
+    EXPECT_THAT(second[0].detail, HasSubstr("the peer port expires at 2026-12-06 12:00 UTC"));
+    EXPECT_FALSE(second[0].is_reminder);
+    EXPECT_NE(second[0].id, first[0].id) << "no channel takes it for the first one";
+    // Its next process knows what was told.
+    own = *read_cluster_watch(watch_text(own));
+    EXPECT_THAT(look_at_self(day + 1h, noon + 48h, noon + 15 * 24h), IsEmpty());
+    // The one is renewed, and would expire once more before the other.
+    EXPECT_THAT(look_at_self(day + 2h, later, noon + 15 * 24h), IsEmpty());
+    EXPECT_EQ(look_at_self(day + 3h, noon + 72h, noon + 15 * 24h).size(), 1U);
+    EXPECT_THAT(titles(look_at_self(day + 4h, later, later)),
+                ElementsAre("the certificate of 10.0.0.2:9991 was renewed"));
+}
+
+TEST_F(ClusterRulesTest, ACertificateThatIsRenewedForAFewDaysIsNotToldAgain)
+{
+    WatchedCluster own;
+    for (int day = 0; day < 10; ++day) {
+        const WallTime now = noon + day * 24h;
+        const auto told =
+            rules_->look_at_self(own, two, {now, false, {{"the peer port", now + 48h}}});
+        EXPECT_EQ(told.size(), day == 0 ? 1U : 0U) << day;
+    }
+}
+
+TEST_F(ClusterRulesTest, WhatAnOlderProgramKeptCanBeRead)
+{
+    watched_.alarms[{NoticeKind::node_gone, two}].since = noon;
+    std::string text = watch_text(watched_);
+    const std::string newer = R"("told_of":[],)";
+    const auto at = text.find(newer);
+    ASSERT_NE(at, std::string::npos) << text;
+    text.erase(at, newer.size());
+    EXPECT_EQ(read_cluster_watch(text), watched_);
 }
 
 TEST_F(ClusterRulesTest, OnlyWhatIsWantedIsToldAndThatAgainAtItsInterval)
