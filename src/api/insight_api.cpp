@@ -283,6 +283,7 @@ struct Overview {
     std::vector<LogRow> missed;
     std::vector<LogRow> running;
     std::map<JobId, JobStatistics> of_running;
+    std::map<JobId, std::chrono::seconds> slow_after;  ///< of those
     std::map<JobId, std::string> names;
     std::vector<AgendaFire> next;
     FiresByMinute next_minutes;
@@ -366,7 +367,7 @@ void read_missed(Store& store, Overview& seen)
     if (filter.from) seen.missed = store.log_page(filter, {0, most_shown}, {}, no_output);
 }
 
-void read_running(Store& store, Overview& seen)
+void read_running(Store& store, const NoticeDefaults& inherited, Overview& seen)
 {
     LogFilter filter;
     filter.state = RunState::running;
@@ -379,6 +380,9 @@ void read_running(Store& store, Overview& seen)
     const std::vector<JobId> ids(jobs.begin(), jobs.end());
     for (JobInsight& insight : store.find_insights(ids)) {
         seen.of_running.emplace(insight.job, std::move(insight.statistics));
+    }
+    for (const Job& job : store.find_jobs_by_id(ids)) {
+        seen.slow_after.emplace(job.id, run_limits(inherited, job).slow_after);
     }
 }
 
@@ -403,7 +407,7 @@ void find_names(const BookedJobs& jobs, Overview& seen)
     for (const AgendaFire& fire : seen.next) note(fire.job);
 }
 
-Overview look(Store& store, const BookedJobs& jobs, WallTime now)
+Overview look(Store& store, const BookedJobs& jobs, const NoticeDefaults& inherited, WallTime now)
 {
     constexpr std::size_t most_terms = 100;
     Overview seen;
@@ -416,7 +420,7 @@ Overview look(Store& store, const BookedJobs& jobs, WallTime now)
     seen.pauses = store.pauses().pauses_after(now);
     read_failing(store, seen);
     read_missed(store, seen);
-    read_running(store, seen);
+    read_running(store, inherited, seen);
     look_ahead(jobs, seen);
     find_names(jobs, seen);
     return seen;
@@ -478,13 +482,15 @@ void write_running(JsonWriter& json, const Overview& seen)
         const auto past = seen.of_running.find(row.run.id.job);
         const JobStatistics statistics =
             past == seen.of_running.end() ? JobStatistics() : past->second;
+        const auto limit = seen.slow_after.find(row.run.id.job);
+        const auto slow_after = limit == seen.slow_after.end() ? 0s : limit->second;
         json.begin_object();
         write_brief_fields(json, row);
         json.field("name", name_of(seen, row.run.id.job));
         field_duration(json, "elapsed", elapsed(row, seen.at));
         field_duration(json, "usual_time", statistics.usual_time());
         field_duration(json, "usual_p95", statistics.usual_p95());
-        json.field("slow", is_slow(row, statistics, seen.at));
+        json.field("slow", is_slow(row, slow_after, statistics, seen.at));
         json.end_object();
     }
     json.end_array();
@@ -555,7 +561,7 @@ asio::awaitable<Response> show_overview(const ApiContext& context, JobBook& book
     Budget::Share share = co_await context.budget.take(most_bytes);
     JobView view{context.default_time_zone, context.inherited, context.clock.now()};
     const auto read = [&view](Store& store, const BookedJobs& jobs) {
-        const Overview seen = look(store, jobs, view.now);
+        const Overview seen = look(store, jobs, view.inherited, view.now);
         view.pauses = Pauses(seen.pauses);
         view.calendars = read_calendars(store, seen.failing, view.now);
         return answer([&](JsonWriter& json) { write_overview(json, seen, view); });

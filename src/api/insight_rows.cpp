@@ -71,8 +71,10 @@ std::chrono::milliseconds elapsed(const LogRow& row, WallTime now)
     return std::max(now - begun, std::chrono::milliseconds(0));
 }
 
-bool is_slow(const LogRow& row, const JobStatistics& statistics, WallTime now)
+bool is_slow(const LogRow& row, std::chrono::seconds slow_after, const JobStatistics& statistics,
+             WallTime now)
 {
+    if (slow_after.count() > 0) return elapsed(row, now) > slow_after;
     const UsualTime usual = usual_time_of(statistics);
     return usual.slow_after && elapsed(row, now) > *usual.slow_after;
 }

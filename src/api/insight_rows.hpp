@@ -26,8 +26,9 @@ void field_duration(JsonWriter& json, std::string_view name,
 /// How long a run has been running.
 std::chrono::milliseconds elapsed(const LogRow& row, WallTime now);
 
-/// Whether it runs longer than its job's usual time lets expect: three times as long as nearly all
-/// of its runs, of which enough are known.
-bool is_slow(const LogRow& row, const JobStatistics& statistics, WallTime now);
+/// Whether it runs longer than `slow_after`; where that is 0, than its job's usual time lets
+/// expect: three times as long as nearly all of its runs, of which enough are known.
+bool is_slow(const LogRow& row, std::chrono::seconds slow_after, const JobStatistics& statistics,
+             WallTime now);
 
 }  // namespace peercron

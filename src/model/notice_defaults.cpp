@@ -20,14 +20,28 @@ void add_inherited(const NoticeDefaults& defaults, const Job& job, Expectation& 
     add(expectation, defaults.expect_every, defaults.expect_by);
 }
 
+/// A job that only people start is never late.
+bool starts_by_itself(const Job& job)
+{
+    return !job.cron_set.empty() || is_chained(job);
+}
+
 }  // namespace
+
+Expectation own_expectation(const Job& job)
+{
+    if (job.kind == JobKind::daemon) return {};
+    Expectation expectation{job.expect_every, job.expect_by};
+    if (expectation.by == expects_nothing) expectation.by.clear();
+    return expectation;
+}
 
 Expectation expectation_of(const NoticeDefaults& defaults, const Job& job)
 {
     Expectation expectation;
     if (job.kind == JobKind::daemon) return expectation;
     const bool goes_on = add(expectation, job.expect_every, job.expect_by);
-    if (goes_on) add_inherited(defaults, job, expectation);
+    if (goes_on && starts_by_itself(job)) add_inherited(defaults, job, expectation);
     if (expectation.by == expects_nothing) expectation.by.clear();
     return expectation;
 }

@@ -79,9 +79,14 @@ struct Expectation {
     friend bool operator==(const Expectation&, const Expectation&) = default;
 };
 
+/// What the job says itself.
+Expectation own_expectation(const Job& job);
+
+/// With what it inherits. A job without a schedule that runs after no other inherits nothing: it
+/// succeeds when somebody starts it.
 Expectation expectation_of(const NoticeDefaults& defaults, const Job& job);
 
-/// Of it, what the job does not say itself.
+/// The part of expectation_of() that the job does not say itself.
 Expectation inherited_expectation(const NoticeDefaults& defaults, const Job& job);
 
 /// Whether what is said at one place decides that something is expected, or that nothing is;

@@ -27,7 +27,7 @@ constexpr auto look_interval = 1s;
 /// What is known of jobs is kept all the same: a channel may come.
 constexpr auto look_interval_without_channels = 5s;
 /// The search for what is in no list of its own (jobs that nobody watches, runs that go on for
-/// long) takes no more than a hundredth of the time.
+/// long) takes no more than a hundredth of the time, but for jobs that it has just found.
 constexpr SteadyTime::duration shortest_search_pause = 5s;
 constexpr int search_pause = 100;
 constexpr auto longest_pause_of_looks = 30s;
@@ -241,7 +241,8 @@ asio::awaitable<void> NoticeDesk::look(Epoch epoch)
         if (look.notices > 0) written_.notify();
         has_channels_ = !look.channels.empty();
         const SteadyTime now = clock_.steady_now();
-        if (look.is_search) {
+        // One that is not done goes on with the next look.
+        if (look.is_search && look.is_search_done) {
             next_search_ = now + std::max(shortest_search_pause, search_pause * (now - begun));
         }
         if (look.ends < ends_at_once) co_return;
@@ -289,8 +290,11 @@ void NoticeDesk::look_at_time(Store& store, Look& look)
     std::vector<LogRow> slow;
     std::vector<LogRow> up;
     if (look.is_search) {
-        std::ranges::copy(store.notices().unwatched_jobs(rules_.defaults(), jobs_at_once_looked_at),
-                          std::back_inserter(waiting));
+        const std::vector<JobId> unwatched =
+            store.notices().unwatched_jobs(rules_.defaults(), searched_to_, jobs_at_once_looked_at);
+        look.is_search_done = unwatched.size() < jobs_at_once_looked_at;
+        searched_to_ = look.is_search_done ? 0 : unwatched.back();
+        std::ranges::copy(unwatched, std::back_inserter(waiting));
         slow = store.notices().slow_runs(rules_.defaults(), look.now, jobs_at_once_looked_at);
         up = store.notices().healthy_daemons(look.now, jobs_at_once_looked_at);
     }

@@ -61,8 +61,9 @@ private:
         WallTime now{};
         bool is_search = false;  ///< also for what is in no list of its own
         std::vector<NoticeChannel> channels;
-        std::size_t ends = 0;     ///< how many there were
-        std::size_t notices = 0;  ///< that it has given
+        bool is_search_done = true;  ///< it leaves no jobs for the next look
+        std::size_t ends = 0;        ///< how many there were
+        std::size_t notices = 0;     ///< that it has given
     };
 
     asio::awaitable<void> look(Epoch epoch);
@@ -80,6 +81,7 @@ private:
     KnownCalendars calendars_;  ///< of the store's thread while a look goes on
     bool is_told_ = false;      ///< that looks fail
     SteadyTime next_search_{};  ///< for jobs that nobody watches, and runs that take long
+    JobId searched_to_ = 0;     ///< the last job that a search has found which is not done
 };
 
 }  // namespace peercron

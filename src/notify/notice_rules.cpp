@@ -3,6 +3,7 @@
 #include "model/job_zone.hpp"
 #include "notify/flapping.hpp"
 #include "notify/run_verdict.hpp"
+#include "schedule/schedule.hpp"
 #include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -91,6 +92,19 @@ const TimeZone* zone_of(const Job& job, const std::string& default_zone)
 {
     const auto zone = find_zone(zone_name(job, default_zone));
     return zone ? *zone : nullptr;
+}
+
+/// Whether a job that starts by itself may do so again. A schedule that cannot be read is a
+/// mistake, and not the end of the job.
+bool may_fire(const Job& job, const std::string& default_zone, WallTime now)
+{
+    if (job.run_limit != 0 && job.counters.run_num >= job.run_limit) return false;
+    if (job.end_time != 0 && now >= from_unix_seconds(job.end_time)) return false;
+    if (is_chained(job)) return true;
+    const auto schedule = Schedule::make(job.cron_set, zone_name(job, default_zone), job.id);
+    if (!schedule) return true;
+    const auto second = std::chrono::floor<std::chrono::seconds>(now);
+    return schedule->next_in_window(second, {job.start_time, job.end_time}).has_value();
 }
 
 }  // namespace
@@ -389,7 +403,7 @@ std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, Wal
     if (every(job) == 0s) return notices;
     for (const NoticeKind kind : alarm_kinds) {
         const std::optional<Alarm>& alarm = watched.alarm(kind);
-        if (!is_repeated(job, kind, alarm) || now - *alarm->told_at < every(job)) continue;
+        if (!is_repeated(job, kind, alarm, now) || now - *alarm->told_at < every(job)) continue;
         // Not one for each that a dispatcher would have told meanwhile.
         const auto missed = (now - *alarm->told_at) / every(job);
         look_at(*alarm->told_at + missed * every(job), [kind](Look& look) { look.remind(kind); });
@@ -418,13 +432,15 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
     }
     if (const auto from = silent_from(job, watched, now, pauses, calendars)) {
         note(watched.alarm(NoticeKind::silent) ? now + longest_wait : *from);
+    } else if (!expectation_of(defaults_, job).is_none()) {
+        note(now + longest_wait);  // somebody may give it further fires
     }
     if (watched.flapping_since) note(watched.changes.back() + change_window);
     // Without reminders there may be some by then: somebody may change the job.
     for (const NoticeKind kind : alarm_kinds) {
         const std::optional<Alarm>& alarm = watched.alarm(kind);
         if (!alarm || !alarm->told_at) continue;
-        const bool is_due = every(job) > 0s && is_repeated(job, kind, alarm);
+        const bool is_due = every(job) > 0s && is_repeated(job, kind, alarm, now);
         note(is_due ? *alarm->told_at + every(job) : now + longest_wait);
     }
     return due;
@@ -438,11 +454,11 @@ bool NoticeRules::wants(const Job& job, NoticeKind kind) const
     return std::ranges::count(words, to_string(kind)) > 0;
 }
 
-bool NoticeRules::is_repeated(const Job& job, NoticeKind kind,
-                              const std::optional<Alarm>& alarm) const
+bool NoticeRules::is_repeated(const Job& job, NoticeKind kind, const std::optional<Alarm>& alarm,
+                              WallTime now) const
 {
     if (!alarm || !alarm->told_at) return false;
-    return kind != NoticeKind::silent || !expectation_of(defaults_, job).is_none();
+    return kind != NoticeKind::silent || !expectation_at(job, now).is_none();
 }
 
 std::chrono::seconds NoticeRules::every(const Job& job) const
@@ -495,28 +511,41 @@ bool NoticeRules::is_excluded(const Job& job, WallTime now, const Calendars& cal
     return zone != nullptr && calendars.why_not(job.calendar, now, *zone).has_value();
 }
 
+Expectation NoticeRules::expectation_at(const Job& job, WallTime now) const
+{
+    const Expectation own = own_expectation(job);
+    const Expectation with_inherited = expectation_of(defaults_, job);
+    if (with_inherited == own || may_fire(job, defaults_.time_zone, now)) return with_inherited;
+    return own;
+}
+
 /// From when the job counts as silent, if nothing happens until then; not set: it never does.
 std::optional<WallTime> NoticeRules::silent_from(const Job& job, const WatchedJob& watched,
                                                  WallTime now, const Pauses& pauses,
                                                  const Calendars& calendars) const
 {
     std::optional<WallTime> from;
-    const Expectation expected = expectation_of(defaults_, job);
+    const Expectation expected = expectation_at(job, now);
     if (expected.is_none()) return from;
     const TimeZone* const zone = zone_of(job, defaults_.time_zone);
     // What was expected before it was asked for is not, nor what was in a pause, or excluded.
-    WallTime asked = std::max({watched.watched_since, job.effective_from, watched.inherited_since,
-                               end_of_last_pause(pauses, job, now)});
+    WallTime asked =
+        std::max({watched.watched_since, job.effective_from, end_of_last_pause(pauses, job, now)});
     if (zone != nullptr && !job.calendar.empty()) {
         const auto open = calendars.open_since(job.calendar, now - past_exclusions, now, *zone);
         asked = std::max(asked, open.value_or(asked));
     }
+    // What the configuration asks for now changes nothing of what the job asked for before.
+    const WallTime inherited =
+        std::max({asked, watched.inherited_since, from_unix_seconds(job.start_time)});
     if (expected.every > 0s) {
-        from = std::max(watched.last_success.value_or(asked), asked) + expected.every;
+        const WallTime since = job.expect_every > 0s ? asked : inherited;
+        from = std::max(watched.last_success.value_or(since), since) + expected.every;
     }
     if (expected.by.empty() || zone == nullptr) return from;
     const Deadlines deadlines = deadlines_at(*zone, expected.by, now);
-    const bool is_met = deadlines.last < asked ||
+    const WallTime since = job.expect_by.empty() ? inherited : asked;
+    const bool is_met = deadlines.last < since ||
                         (watched.last_success && *watched.last_success > deadlines.before);
     const WallTime by = is_met ? deadlines.next : deadlines.last;
     return from ? std::min(*from, by) : by;

@@ -96,7 +96,8 @@ private:
     std::chrono::seconds every(const Job& job) const;
     /// Whether it was told, and is told again as long as it goes on. Of a job of which nothing is
     /// expected any more only the next success is told.
-    bool is_repeated(const Job& job, NoticeKind kind, const std::optional<Alarm>& alarm) const;
+    bool is_repeated(const Job& job, NoticeKind kind, const std::optional<Alarm>& alarm,
+                     WallTime now) const;
     /// How long a run may take; nullopt: any time.
     std::optional<std::chrono::milliseconds> slow_limit(const Job& job,
                                                         const UsualTime& usual) const;
@@ -104,6 +105,8 @@ private:
     template <class Own, class Value>
     const Value& setting(const Job& job, Own Job::*own, Value TagNotices::*of_tag,
                          Value NoticeDefaults::*of_all) const;
+    /// What counts at `now`: a job that cannot fire any more inherits no expectation.
+    Expectation expectation_at(const Job& job, WallTime now) const;
     std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched, WallTime now,
                                         const Pauses& pauses, const Calendars& calendars) const;
     bool is_excluded(const Job& job, WallTime now, const Calendars& calendars) const;

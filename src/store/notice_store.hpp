@@ -116,9 +116,9 @@ public:
     /// Not of jobs that have unseen ends: these may change what time tells.
     virtual std::vector<JobWatch> due_watches(WallTime now, std::size_t limit) = 0;
     /// Jobs of which successes are expected (expectation_of()), which want notices, are not
-    /// stopped, and have neither a watch that is due some time nor unseen ends. Reads the whole
-    /// table.
-    virtual std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults,
+    /// stopped, and have neither a watch that is due some time nor unseen ends; the first ones with
+    /// an id greater than `after`, in the order of their ids. May read the whole table.
+    virtual std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults, JobId after,
                                               std::size_t limit) = 0;
     /// Runs that go on for longer than slow_after (run_limits()), of jobs that want notices; where
     /// there is none, for longer than may be usual.

@@ -151,14 +151,16 @@ public:
                         to_unix_millis(now), jobs_with_unseen_ends, limit));
     }
 
-    std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit)
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults, JobId after,
+                                      std::size_t limit)
     {
         std::vector<JobId> jobs;
-        auto rows = tables_.query(
-            fmt::format("SELECT id FROM cron WHERE {} AND kind <> 'daemon' AND stop = 0"
-                        " AND {} AND NOT EXISTS (SELECT 1 FROM notice_job WHERE cron_id = cron.id"
-                        " AND due_at IS NOT NULL) AND id NOT IN ({}) LIMIT {}",
-                        expects_some(defaults), wants_notices, jobs_with_unseen_ends, limit));
+        auto rows = tables_.query(fmt::format(
+            "SELECT id FROM cron WHERE id > {} AND {} AND kind <> 'daemon'"
+            " AND stop = 0 AND {} AND NOT EXISTS (SELECT 1 FROM notice_job"
+            " WHERE cron_id = cron.id AND due_at IS NOT NULL) AND id NOT IN ({})"
+            " ORDER BY id LIMIT {}",
+            after, expects_some(defaults), wants_notices, jobs_with_unseen_ends, limit));
         while (rows.next()) jobs.push_back(rows.integer(0));
         return jobs;
     }
@@ -295,7 +297,7 @@ private:
     {
         std::string sql = fmt::format(
             "CASE WHEN cron.expect_every > 0 THEN 1 WHEN cron.expect_by <> ''"
-            " THEN cron.expect_by <> '{}'",
+            " THEN cron.expect_by <> '{}' WHEN cron.cron_set = '' AND cron.run_after = '' THEN 0",
             expects_nothing);
         for (const TagNotices& entry : defaults.tags) {
             const auto says = expects_success(entry.expect_every, entry.expect_by);

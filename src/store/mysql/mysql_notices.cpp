@@ -98,10 +98,11 @@ std::vector<JobWatch> MysqlNotices::due_watches(WallTime now, std::size_t limit)
     return session_.run("read which jobs are to be looked at", Repeat::safe, work);
 }
 
-std::vector<JobId> MysqlNotices::unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit)
+std::vector<JobId> MysqlNotices::unwatched_jobs(const NoticeDefaults& defaults, JobId after,
+                                                std::size_t limit)
 {
     const auto work = [&](MysqlConnection& connection) {
-        return tables(connection).unwatched_jobs(defaults, limit);
+        return tables(connection).unwatched_jobs(defaults, after, limit);
     };
     return session_.run("find jobs that expect successes", Repeat::safe, work);
 }

@@ -18,7 +18,8 @@ public:
     std::vector<UnseenEnd> unseen_ends(std::size_t limit) override;
     std::vector<JobWatch> watches(std::span<const JobId> jobs) override;
     std::vector<JobWatch> due_watches(WallTime now, std::size_t limit) override;
-    std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit) override;
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults& defaults, JobId after,
+                                      std::size_t limit) override;
     std::vector<LogRow> slow_runs(const NoticeDefaults& defaults, WallTime now,
                                   std::size_t limit) override;
     std::vector<LogRow> healthy_daemons(WallTime now, std::size_t limit) override;

@@ -92,10 +92,11 @@ std::vector<JobWatch> SqliteNotices::due_watches(WallTime now, std::size_t limit
     return session_.run("read which jobs are to be looked at", work);
 }
 
-std::vector<JobId> SqliteNotices::unwatched_jobs(const NoticeDefaults& defaults, std::size_t limit)
+std::vector<JobId> SqliteNotices::unwatched_jobs(const NoticeDefaults& defaults, JobId after,
+                                                 std::size_t limit)
 {
     const auto work = [&](SqliteConnection& connection) {
-        return tables(connection).unwatched_jobs(defaults, limit);
+        return tables(connection).unwatched_jobs(defaults, after, limit);
     };
     return session_.run("find jobs that expect successes", work);
 }

@@ -257,10 +257,10 @@ TEST_P(NoticeStoreTest, TimeTellsNothingOfAJobWithEndsThatNobodyHasSeen)
     notices().store_seen(1, seen);
     for (const JobId job : {due, unwatched}) run({job, t0, 1}, RunState::success);
     EXPECT_THAT(notices().due_watches(t0, 100), IsEmpty());
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), IsEmpty());
     take_ends();
     EXPECT_THAT(notices().due_watches(t0, 100), SizeIs(1));
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(unwatched));
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), ElementsAre(unwatched));
 }
 
 TEST_P(NoticeStoreTest, FindsTheJobsThatExpectASuccessAndThatNobodyWatches)
@@ -271,20 +271,37 @@ TEST_P(NoticeStoreTest, FindsTheJobsThatExpectASuccessAndThatNobodyWatches)
         patch.set(member, value);
         store_->update_job(job.id, patch, t0);
     };
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), IsEmpty());
     expect(&Job::expect_every, 60s);
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(job.id));
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), ElementsAre(job.id));
     expect(&Job::expect_every, 0s);
     expect(&Job::expect_by, "04:00");
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(job.id));
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), ElementsAre(job.id));
     Seen seen;
     seen.watches = {{job.id, "", std::nullopt}};
     notices().store_seen(1, seen);
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), ElementsAre(job.id))
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), ElementsAre(job.id))
         << "nobody looks at it in time";
     seen.watches = {{job.id, "", t0}};
     notices().store_seen(1, seen);
-    EXPECT_THAT(notices().unwatched_jobs({}, 100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 100), IsEmpty());
+}
+
+TEST_P(NoticeStoreTest, FindsJobsThatNobodyWatchesPageByPage)
+{
+    Job draft;
+    draft.cron_set = "* * * * *";
+    draft.command = "true";
+    draft.notify = {"ops"};
+    draft.expect_every = 60s;
+    std::vector<JobId> jobs;
+    for (int i = 0; i < 5; ++i) jobs.push_back(store_->add_job(draft, t0).id);
+    EXPECT_THAT(notices().unwatched_jobs({}, 0, 2), ElementsAre(jobs[0], jobs[1]));
+    Seen seen;
+    seen.watches = {{jobs[2], "", t0}};
+    notices().store_seen(1, seen);
+    EXPECT_THAT(notices().unwatched_jobs({}, jobs[1], 2), ElementsAre(jobs[3], jobs[4]));
+    EXPECT_THAT(notices().unwatched_jobs({}, jobs[4], 2), IsEmpty());
 }
 
 /// For whatever jobs, tags and all jobs say: what the statement says, expectation_of() says.
@@ -302,6 +319,10 @@ TEST_P(NoticeStoreTest, FindsTheJobsOfWhichTheirTagsExpectASuccess)
             draft.notify = {"ops"};
             draft.tags = tags;
             std::tie(draft.expect_every, draft.expect_by) = of_job;
+            jobs.push_back(store_->add_job(draft, t0));
+            draft.cron_set = "";  // only people start it
+            jobs.push_back(store_->add_job(draft, t0));
+            draft.run_after = {"extract"};
             jobs.push_back(store_->add_job(draft, t0));
         }
     }
@@ -323,7 +344,7 @@ TEST_P(NoticeStoreTest, FindsTheJobsOfWhichTheirTagsExpectASuccess)
                 for (const Job& job : jobs) {
                     if (!expectation_of(defaults, job).is_none()) expected.push_back(job.id);
                 }
-                EXPECT_THAT(notices().unwatched_jobs(defaults, 100),
+                EXPECT_THAT(notices().unwatched_jobs(defaults, 0, 100),
                             ::testing::UnorderedElementsAreArray(expected));
             }
         }

@@ -126,7 +126,10 @@ public:
     std::vector<UnseenEnd> unseen_ends(std::size_t) override { unused(); }
     std::vector<JobWatch> watches(std::span<const JobId>) override { unused(); }
     std::vector<JobWatch> due_watches(WallTime, std::size_t) override { unused(); }
-    std::vector<JobId> unwatched_jobs(const NoticeDefaults&, std::size_t) override { unused(); }
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults&, JobId, std::size_t) override
+    {
+        unused();
+    }
     std::vector<LogRow> slow_runs(const NoticeDefaults&, WallTime, std::size_t) override
     {
         unused();

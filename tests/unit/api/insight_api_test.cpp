@@ -209,6 +209,25 @@ TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)
     EXPECT_EQ(seen.at("dispatchers").at(0).at("node"), "a");
 }
 
+TEST_F(InsightApiTest, TheOverviewSaysWhichRunsAreSlowByWhatTheirJobsSayOrInherit)
+{
+    const JobId id = insert("etl").id;
+    for (int i = 1; i <= 20; ++i) ended(tables_.jobs.at(id), now() - i * 1h, RunState::success, 2s);
+    LogRow& run = ended(tables_.jobs.at(id), now() - 1min, RunState::success, 2s);
+    run.run.state = RunState::running;
+    run.run.ended_at.reset();
+    context_.inherited.tags = {{.tag = "db", .slow_after = 90s}};
+    start();
+    const auto is_slow = [&] { return get("/overview").data().at("running").at(0).at("slow"); };
+    EXPECT_EQ(is_slow(), true) << "as is usual";
+    tables_.jobs.at(id).tags = {"db"};
+    EXPECT_EQ(is_slow(), false) << "its tag allows it";
+    tables_.jobs.at(id).slow_after = 59s;
+    EXPECT_EQ(is_slow(), true) << "its own word counts";
+    tables_.jobs.at(id).slow_after = 60s;
+    EXPECT_EQ(is_slow(), false);
+}
+
 TEST_F(InsightApiTest, TheOverviewShowsThePartOfAFireThatFailed)
 {
     Job& job = insert("thumbnails");

@@ -19,6 +19,7 @@ protected:
     NoticeDefaultsTest()
     {
         job_.id = 12;
+        job_.cron_set = "0 * * * * *";
         job_.tags = {"nightly", "db"};
         defaults_.tags = {{.tag = "db"}, {.tag = "other"}, {.tag = "nightly"}};
     }
@@ -106,6 +107,21 @@ TEST_F(NoticeDefaultsTest, ADaemonInheritsNothingOfFires)
     EXPECT_EQ(expected(), Expectation());
     EXPECT_EQ(limits().slow_after, 0s);
     EXPECT_EQ(limits().late_goal, 0ms);
+}
+
+TEST_F(NoticeDefaultsTest, AJobThatOnlyPeopleStartInheritsNoExpectation)
+{
+    defaults_.expect_by = "04:00";
+    db().expect_every = 1h;
+    job_.cron_set = "";
+    EXPECT_EQ(expected(), Expectation());
+    EXPECT_EQ(inherited_expectation(defaults_, job_), Expectation());
+    job_.expect_by = "05:00";
+    EXPECT_EQ(expected(), (Expectation{0s, "05:00"}));
+    EXPECT_EQ(own_expectation(job_), (Expectation{0s, "05:00"}));
+    job_.run_after = {"extract"};
+    EXPECT_EQ(expected(), (Expectation{1h, "05:00"}));
+    EXPECT_EQ(own_expectation(job_), (Expectation{0s, "05:00"}));
 }
 
 /// Which is what the stores look for.

@@ -211,6 +211,7 @@ TEST(PartSettingsTest, JobsInheritWhatTheConfigurationSaysOfAllAndOfTags)
     config.notify.tags = {tag};
     const NoticeDefaults defaults = notice_defaults(config);
     Job job;
+    job.cron_set = "0 * * * * *";
     EXPECT_EQ(run_limits(defaults, job).slow_after, 1h);
     EXPECT_EQ(run_limits(defaults, job).late_goal, 4ms);
     EXPECT_EQ(expectation_of(defaults, job), (Expectation{2h, "03:00"}));

@@ -32,6 +32,8 @@ public:
     int looks = 0;
     int channels_read = 0;
     std::vector<JobId> forgotten;
+    JobId unwatched = 0;  ///< jobs, from 1 on
+    std::vector<JobId> searched_after;
 
     std::vector<NoticeChannel> channels() override
     {
@@ -53,10 +55,13 @@ public:
     {
         return {{2, "", std::nullopt}};
     }
-    std::vector<JobId> unwatched_jobs(const NoticeDefaults& /*defaults*/,
-                                      std::size_t /*limit*/) override
+    std::vector<JobId> unwatched_jobs(const NoticeDefaults& /*defaults*/, JobId after,
+                                      std::size_t limit) override
     {
-        return {};
+        searched_after.push_back(after);
+        std::vector<JobId> found;
+        while (after < unwatched && found.size() < limit) found.push_back(++after);
+        return found;
     }
     std::vector<LogRow> slow_runs(const NoticeDefaults& /*defaults*/, WallTime /*now*/,
                                   std::size_t /*limit*/) override
@@ -132,6 +137,18 @@ TEST_F(NoticeDeskTest, ALookReadsTheChannelsOnce)
     pass(4s);
     EXPECT_GT(asked.looks, 1);
     EXPECT_EQ(asked.channels_read, asked.looks);
+}
+
+TEST_F(NoticeDeskTest, ASearchThatHasNotSeenAllJobsGoesOnWithTheNextLook)
+{
+    store_.of_notices.unwatched = 2500;
+    asio::co_spawn(loop_.executor(), desk_.run(), [](const std::exception_ptr&) {});
+    const std::vector<JobId>& searched = store_.of_notices.searched_after;
+    pass(5s);
+    EXPECT_THAT(searched, ElementsAre(0, 1000, 2000));
+    pass(10s);
+    ASSERT_GE(searched.size(), 4U);
+    EXPECT_EQ(searched[3], 0) << "and begins again after a pause";
 }
 
 }  // namespace

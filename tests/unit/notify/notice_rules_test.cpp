@@ -26,6 +26,7 @@ protected:
     {
         job_.id = 12;
         job_.name = "backup";
+        job_.cron_set = "0 * * * * *";
         job_.notify = {"ops"};
         job_.effective_from = noon - 24h;
         watched_.watched_since = noon - 24h;
@@ -526,6 +527,115 @@ TEST_F(NoticeRulesTest, WhatTheConfigurationDidNotAskForBeforeIsExpectedFromThen
     watched_.watched_since = noon - 240h;
     rules.note_expected(job_, watched_, noon);
     EXPECT_THAT(kinds(rules.passed(job_, watched_, noon)), ElementsAre(NoticeKind::silent));
+}
+
+TEST_F(NoticeRulesTest, WhatTheConfigurationAsksForDoesNotPostponeWhatTheJobAsksFor)
+{
+    const auto silent_at = [&](const NoticeDefaults& defaults) {
+        const NoticeRules rules(defaults);
+        rules.note_expected(job_, watched_, noon);
+        EXPECT_EQ(watched_.inherited_since, noon);
+        return rules.due(job_, watched_, noon);
+    };
+    job_.effective_from = noon - 240h;
+    watched_.watched_since = noon - 240h;
+    watched_.last_success = noon - 23h - 50min;
+    job_.expect_every = 24h;
+    NoticeDefaults by;
+    by.expect_by = "11:00";
+    EXPECT_EQ(silent_at(by), noon + 10min);
+    job_.expect_every = 0s;
+    job_.expect_by = "12:10";
+    watched_.last_success = noon - 48h;
+    NoticeDefaults every;
+    every.expect_every = 30min;
+    EXPECT_EQ(silent_at(every), noon - 24h + 10min) << "and not in half an hour";
+    job_.expect_by = "";
+    EXPECT_EQ(silent_at(every), noon + 30min);
+}
+
+/// Such a job would be silent for ever.
+TEST_F(NoticeRulesTest, AJobThatCannotFireAnyMoreInheritsNoExpectation)
+{
+    NoticeDefaults defaults;
+    defaults.expect_every = 1h;
+    const NoticeRules rules(defaults);
+    rules.note_expected(job_, watched_, noon - 24h);
+    const WatchedJob before = watched_;
+    const auto passed = [&](const Job& job) {
+        watched_ = before;
+        return kinds(rules.passed(job, watched_, noon));
+    };
+    const auto expect_nothing = [&](Job job) {
+        EXPECT_THAT(passed(job), IsEmpty());
+        EXPECT_EQ(rules.due(job, watched_, noon), noon + 1h) << "it may get further fires";
+        job.expect_every = 2h;
+        EXPECT_THAT(passed(job), ElementsAre(NoticeKind::silent)) << "its own word counts";
+    };
+    EXPECT_THAT(passed(job_), ElementsAre(NoticeKind::silent));
+    const WatchedJob silent = watched_;
+
+    Job over = job_;
+    over.end_time = to_unix_seconds(noon) + 3600;
+    EXPECT_THAT(passed(over), ElementsAre(NoticeKind::silent));
+    over.end_time = to_unix_seconds(noon);
+    expect_nothing(over);
+    over.notify_every = 1h;
+    watched_ = silent;
+    EXPECT_THAT(kinds(rules.passed(over, watched_, noon + 24h)), IsEmpty()) << "nor told again";
+    over.end_time = 0;
+    EXPECT_THAT(kinds(rules.passed(over, watched_, noon + 24h)), ElementsAre(NoticeKind::silent));
+
+    Job used_up = job_;
+    used_up.run_limit = 3;
+    used_up.counters.run_num = 2;
+    EXPECT_THAT(passed(used_up), ElementsAre(NoticeKind::silent));
+    used_up.counters.run_num = 3;
+    expect_nothing(used_up);
+
+    Job past = job_;
+    past.cron_set = "0 0 4 1 1 * 2026";
+    expect_nothing(past);
+
+    Job chained = job_;
+    chained.cron_set = "";
+    chained.run_after = {"extract"};
+    EXPECT_THAT(passed(chained), ElementsAre(NoticeKind::silent));
+    chained.end_time = to_unix_seconds(noon);
+    expect_nothing(chained);
+
+    Job by_hand = job_;
+    by_hand.cron_set = "";
+    EXPECT_THAT(passed(by_hand), IsEmpty());
+    EXPECT_EQ(rules.due(by_hand, watched_, noon), std::nullopt);
+    by_hand.expect_every = 2h;
+    EXPECT_THAT(passed(by_hand), ElementsAre(NoticeKind::silent)) << "its own word counts";
+}
+
+TEST_F(NoticeRulesTest, WhatAJobInheritsIsExpectedFromItsStartTimeOn)
+{
+    NoticeDefaults defaults;
+    defaults.expect_every = 1h;
+    const NoticeRules rules(defaults);
+    rules.note_expected(job_, watched_, noon - 24h);
+    job_.start_time = to_unix_seconds(noon);
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon + 59min)), IsEmpty());
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon + 1h)), ElementsAre(NoticeKind::silent));
+}
+
+TEST_F(NoticeRulesTest, OfAStoppedJobNothingIsExpected)
+{
+    NoticeDefaults defaults;
+    defaults.expect_every = 1h;
+    const NoticeRules rules(defaults);
+    rules.note_expected(job_, watched_, noon - 24h);
+    job_.stop = true;
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon)), IsEmpty());
+    EXPECT_EQ(rules.due(job_, watched_, noon), std::nullopt);
+    job_.stop = false;
+    job_.effective_from = noon;  // as of each change
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon + 59min)), IsEmpty());
+    EXPECT_THAT(kinds(rules.passed(job_, watched_, noon + 1h)), ElementsAre(NoticeKind::silent));
 }
 
 TEST_F(NoticeRulesTest, WhileItIsPausedNothingIsToldThatTimeTells)
