@@ -52,14 +52,14 @@ TEST(LockTableTest, ANewLimitConcernsTheJobsThatHaveTheLock)
     add(1, {"ftp:2", "db"});
     add(2, {"db"});
     add(3, {});
-    EXPECT_THAT(jobs.find(1)->lock_limits, ElementsAre(1, 1));
+    EXPECT_THAT(jobs.find(1)->lock_limits.get(), ElementsAre(1, 1));
     EXPECT_THAT(jobs.set_lock_limits({{"ftp", 4, "", {}}}), ElementsAre(1));
-    EXPECT_THAT(jobs.find(1)->lock_limits, ElementsAre(4, 1));
+    EXPECT_THAT(jobs.find(1)->lock_limits.get(), ElementsAre(4, 1));
     EXPECT_THAT(jobs.set_lock_limits({{"ftp", 4, "", {}}}), IsEmpty());
     EXPECT_THAT(jobs.set_lock_limits({{"db", 3, "", {}}}), ElementsAre(1, 2));
-    EXPECT_THAT(jobs.find(1)->lock_limits, ElementsAre(1, 3));
+    EXPECT_THAT(jobs.find(1)->lock_limits.get(), ElementsAre(1, 3));
     add(4, {"db:2"});
-    EXPECT_THAT(jobs.find(4)->lock_limits, ElementsAre(3));
+    EXPECT_THAT(jobs.find(4)->lock_limits.get(), ElementsAre(3));
 }
 
 }  // namespace
