@@ -17,8 +17,8 @@ inline SteadyTime::duration longest_round_pause(const DispatchSettings& settings
     return settings.lookahead / 4;
 }
 
-/// The same, and between two beats, while a node that is alone is at rest (TermRules::is_at_rest())
-/// until that is over. Nobody else has to hear of it in time, and what happens meanwhile wakes it.
+/// The same while a node that is alone is at rest (TermRules::is_at_rest()) until that is over.
+/// What happens meanwhile wakes it.
 inline SteadyTime::duration longest_rest(const DispatchSettings& settings)
 {
     using std::chrono::milliseconds;
@@ -30,12 +30,21 @@ inline SteadyTime::duration longest_rest(const DispatchSettings& settings)
     return std::max(usual, rest);
 }
 
+/// And between two of its beats: a node that has not heard of its dispatcher for silence_limit gets
+/// no runs.
+inline SteadyTime::duration longest_beat_rest(const DispatchSettings& settings)
+{
+    return std::min<SteadyTime::duration>(longest_rest(settings), settings.silence_limit / 3);
+}
+
 /// Whether a round commits a step that only moves planned-through, so long after the last commit.
-/// Rounds come at shared moments, and what was sent a little after one of them is not a whole pause
-/// old at another one: it would be older than that at the next.
+/// The rounds of a node that is alone come at shared moments, and what was sent a little after one
+/// of them is not a whole pause old at another one: it would be older than that at the next.
 inline bool is_commit_due(const DispatchSettings& settings, SteadyTime::duration since_commit)
 {
-    return since_commit >= settings.longest_plan_pause - shared_moments_apart / 2;
+    const SteadyTime::duration early =
+        settings.is_alone ? shared_moments_apart / 2 : SteadyTime::duration::zero();
+    return since_commit >= settings.longest_plan_pause - early;
 }
 
 }  // namespace peercron

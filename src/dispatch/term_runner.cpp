@@ -156,7 +156,8 @@ SteadyTime::duration Dispatcher::TermRunner::round_pause(ExactWallTime begun)
 {
     const DispatchSettings& settings = dispatcher_.settings_;
     return shared_pause_within(
-        is_at_rest() ? longest_rest(settings) : longest_round_pause(settings), begun);
+        settings.is_alone && is_at_rest() ? longest_rest(settings) : longest_round_pause(settings),
+        begun);
 }
 
 /// Until longest_rest() is over, unless something wakes the loop.
@@ -362,7 +363,7 @@ SteadyTime::duration Dispatcher::TermRunner::until_next_beat()
     const ExactWallTime wall = dispatcher_.clock_.machine().exact_now();
     const SteadyTime::duration usual = settings.beat_interval;
     if (!settings.is_alone || !is_at_rest()) return shared_pause(usual, wall);
-    return shared_pause_within(std::max(usual, longest_rest(settings)), wall);
+    return shared_pause_within(std::max(usual, longest_beat_rest(settings)), wall);
 }
 
 /// Whether the store, or the registry, has confirmed this term within that time.

@@ -39,6 +39,23 @@ TEST(RoundPaceTest, ARestIsNoLongerThanCommitsAndSilenceAllow)
     EXPECT_EQ(longest_rest(settings), 1500ms) << "as without a rest";
 }
 
+TEST(RoundPaceTest, HoweverFarItPlansItsBeatsComeBeforeItCountsAsSilent)
+{
+    DispatchSettings settings = settings_alone();
+    EXPECT_EQ(longest_beat_rest(settings), 1s);
+    settings.lookahead = 60s;
+    EXPECT_EQ(longest_rest(settings), 15s);
+    EXPECT_EQ(longest_beat_rest(settings), 1s);
+}
+
+TEST(RoundPaceTest, InAClusterCommitsComeWhenTheirPauseIsOver)
+{
+    DispatchSettings settings = settings_alone();
+    settings.is_alone = false;
+    EXPECT_FALSE(is_commit_due(settings, 1999ms));
+    EXPECT_TRUE(is_commit_due(settings, 2s));
+}
+
 TEST(RoundPaceTest, CommitsAreNoFurtherApartThanTheirLongestPause)
 {
     for (const auto late : {0ms, 1ms, 20ms, 200ms}) {
