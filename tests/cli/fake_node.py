@@ -50,6 +50,7 @@ class FakeNode:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else 40 ms for each answer: its head and its body are two writes
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

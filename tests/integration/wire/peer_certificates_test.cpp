@@ -265,6 +265,22 @@ TEST_F(PeerCertificatesTest, TheSecretDoesNotReplaceThem)
     }
 }
 
+// Whatever the settings of OpenSSL let through.
+TEST_F(PeerCertificatesTest, AreLookedAtAfterTheHandshakeToo)
+{
+    const auto lax = [](const std::string& name) {
+        TlsContext context = PeerCertificatesTest::context(name);
+        context->set_verify_mode(ssl::verify_none);
+        return context;
+    };
+    PeerTls client(PeerTls::Role::client, context("client"));
+    PeerTls asks_for_none(PeerTls::Role::server, lax("server"));
+    EXPECT_FALSE(shake_hands(client, asks_for_none).second);
+    PeerTls takes_all(PeerTls::Role::client, lax("client"));
+    PeerTls foreign(PeerTls::Role::server, careless("foreign"));
+    EXPECT_FALSE(shake_hands(takes_all, foreign).first);
+}
+
 /// A Hello is 8 + 2 + 2 + 34 + 2 bytes, and two more when its node has a certificate.
 std::string without_certificate(std::string bytes)
 {

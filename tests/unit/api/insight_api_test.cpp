@@ -301,6 +301,11 @@ TEST_F(InsightApiTest, TheOverviewFindsTheFirstAttemptThatWaitsHoweverManyRowsAr
     const value failing = get("/overview").data().at("failing").at(0);
     EXPECT_EQ(failing.at("name"), "import");
     EXPECT_EQ(failing.at("retry_at"), to_unix_millis(now() + 30min));
+    // Of very many that are planned only the oldest are read, but those of the newest fires are.
+    for (int i = 0; i < 800; ++i) add_planned(spread, now(), 1, now() + 1s);
+    add_planned(job, now(), 2, now() + 10s);
+    EXPECT_EQ(get("/overview").data().at("failing").at(0).at("retry_at"),
+              to_unix_millis(now() + 10s));
 }
 
 TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)

@@ -596,6 +596,8 @@ TEST_F(NoticeRulesTest, AJobThatCannotFireAnyMoreInheritsNoExpectation)
     Job past = job_;
     past.cron_set = "0 0 4 1 1 * 2026";
     expect_nothing(past);
+    past.cron_set = "every day";
+    EXPECT_THAT(passed(past), ElementsAre(NoticeKind::silent)) << "a mistake is not the end of it";
 
     Job chained = job_;
     chained.cron_set = "";
