@@ -327,8 +327,6 @@ public:
     PlanStep step(Moment now);
     /// Whether a step would change the ledger, other than moving planned-through.
     bool has_news(Moment now);
-    /// Whether no run is under way, and none is to be planned until then unless something happens.
-    bool is_at_rest(Moment until) { return open_runs() == 0 && !has_news(until); }
     /// Whether step() plans fires. While it does not, because the ledger is too far behind,
     /// planned-through stands still. Fires that become due then are planned afterwards by the jobs'
     /// misfire rules; those that do not run late end as `overload`.

@@ -3,7 +3,6 @@
 #include "base/overloaded.hpp"
 #include "base/shared_pause.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
-#include "dispatch/round_pace.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/cancellation_state.hpp>
@@ -121,8 +120,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
     while (lock_.is_held() && !dispatcher_.finishing_) {
         lock_.check_newest();
         is_woken_ = false;
-        const SteadyTime begun = now().steady;
-        const ExactWallTime begun_at = dispatcher_.clock_.machine().exact_now();
+        const auto next_round = now().steady + until_next_round();
         follow_lag();
         co_await let_jobs_change();
         revocations_.apply_late_answers();
@@ -141,32 +139,21 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
         if (rules_.has_daemon_questions()) daemon_reader_.notice();
         if (rules_.has_chain_questions()) chain_reader_.notice();
         if (rules_.has_required_questions()) requirement_reader_.notice();
-        const bool due = is_commit_due(dispatcher_.settings_, now().steady - last_commit_);
+        const bool due = now().steady - last_commit_ >= dispatcher_.settings_.longest_plan_pause;
         if (due || requests_.has_answers() || rules_.has_news(now())) co_await commit_step();
         requests_.send_answers();
         copies_.drop_when_stored();
-        if (is_idle()) co_await wake_.wait_until(begun + round_pause(begun_at));
+        if (is_idle()) co_await wake_.wait_until(next_round);
     }
     tasks_.cancel();
 }
 
 /// Schedules fire at whole seconds: then all cores are for the commands, so that is not when their
 /// successors are planned.
-SteadyTime::duration Dispatcher::TermRunner::round_pause(ExactWallTime begun)
+SteadyTime::duration Dispatcher::TermRunner::until_next_round() const
 {
-    const DispatchSettings& settings = dispatcher_.settings_;
-    return shared_pause_within(
-        settings.is_alone && is_at_rest() ? longest_rest(settings) : longest_round_pause(settings),
-        begun);
-}
-
-/// Until longest_rest() is over, unless something wakes the loop.
-bool Dispatcher::TermRunner::is_at_rest()
-{
-    Moment until = now();
-    until.wall += std::chrono::ceil<std::chrono::milliseconds>(longest_rest(dispatcher_.settings_));
-    until.steady += longest_rest(dispatcher_.settings_);
-    return rules_.has_begun() && !is_plan_held_ && rules_.is_at_rest(until);
+    return shared_pause_within(dispatcher_.settings_.lookahead / 4,
+                               dispatcher_.clock_.machine().exact_now());
 }
 
 bool Dispatcher::TermRunner::is_idle() const
@@ -353,17 +340,9 @@ asio::awaitable<void> Dispatcher::TermRunner::beat()
                 links_.send(node, message);
             }
         }
-        co_await sleep_for(until_next_beat());
+        co_await sleep_for(shared_pause(dispatcher_.settings_.beat_interval,
+                                        dispatcher_.clock_.machine().exact_now()));
     }
-}
-
-SteadyTime::duration Dispatcher::TermRunner::until_next_beat()
-{
-    const DispatchSettings& settings = dispatcher_.settings_;
-    const ExactWallTime wall = dispatcher_.clock_.machine().exact_now();
-    const SteadyTime::duration usual = settings.beat_interval;
-    if (!settings.is_alone || !is_at_rest()) return shared_pause(usual, wall);
-    return shared_pause_within(std::max(usual, longest_beat_rest(settings)), wall);
 }
 
 /// Whether the store, or the registry, has confirmed this term within that time.

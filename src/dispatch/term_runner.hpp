@@ -57,8 +57,7 @@ private:
     asio::awaitable<void> take_back_early();
 
     asio::awaitable<void> dispatch();
-    SteadyTime::duration round_pause(ExactWallTime begun);
-    bool is_at_rest();
+    SteadyTime::duration until_next_round() const;
     bool is_idle() const;
     void follow_lag();
     asio::awaitable<void> let_jobs_change();
@@ -68,7 +67,6 @@ private:
 
     asio::awaitable<void> follow_members();
     asio::awaitable<void> beat();
-    SteadyTime::duration until_next_beat();
     bool is_confirmed_within(std::chrono::milliseconds time) const;
     void handle(const NodeName& node, Message message);
     void take_account(const NodeName& node, const Account& account);

@@ -299,10 +299,11 @@ SteadyTime Executor::next_look(const Moment& now) const
 {
     // Regularly even when nothing is due: the wall clock may be set, and this process may stand
     // still. With nothing to start or to end it is early enough to find that out afterwards.
+    const SteadyTime::duration limit = settings_.rules.silence_limit;
     if (!book_.next_start() && !book_.next_deadline()) {
-        return clock_.steady_now() + shared_pause_within(book_.longest_pause(), clock_.exact_now());
+        return clock_.steady_now() + shared_pause_within(limit / 3, clock_.exact_now());
     }
-    SteadyTime next = now.steady + settings_.rules.silence_limit / 6;
+    SteadyTime next = now.steady + limit / 6;
     if (const auto start = book_.next_start()) {
         // Clocks tell whole milliseconds: sleep to the last one, then look often.
         const milliseconds wait = *start - now.wall;

@@ -220,13 +220,6 @@ RunBook::Actions RunBook::due(const Moment& now)
     return std::exchange(pending_, {});
 }
 
-milliseconds RunBook::longest_pause() const
-{
-    const bool is_at_rest = fires_.empty() && running_.empty() && pending_.skipped.empty();
-    const milliseconds usual = rules_.silence_limit / 3;
-    return is_at_rest ? std::max(usual, rules_.longest_rest) : usual;
-}
-
 std::optional<WallTime> RunBook::next_start() const
 {
     std::optional<WallTime> next;
@@ -274,7 +267,7 @@ std::vector<RunId> RunBook::running_ids() const
 
 void RunBook::notice(SteadyTime now)
 {
-    if (now - last_noticed_ > longest_pause() + rules_.silence_limit / 6) note_stop(now);
+    if (now - last_noticed_ > rules_.silence_limit / 2) note_stop(now);
     last_noticed_ = std::max(last_noticed_, now);
     if (is_isolated(now)) fence(now);
 }

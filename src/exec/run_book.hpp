@@ -42,9 +42,6 @@ struct RunRules {
     std::chrono::milliseconds wake_limit{30'000};
     /// How long after the last message of a dispatcher this node may still count as alive.
     std::chrono::milliseconds silence_limit{1500};
-    /// How long nobody need look at a book that neither holds nor runs anything, if that is longer
-    /// than otherwise. Only where no dispatcher gives up this node within that time.
-    std::chrono::milliseconds longest_rest{0};
     /// How long this node may run jobs with a limit without having heard from a dispatcher or
     /// Consul.
     std::chrono::milliseconds lease{10'000};
@@ -171,12 +168,9 @@ public:
     /// waited for. Returns the fires that are given back.
     std::vector<RunId> drain();
 
-    /// What is to be done at `now`. Call it at next_start() and next_deadline(), and at least every
-    /// longest_pause(): one that is longer by silence_limit / 6 is taken for a stop of this
-    /// process.
+    /// What is to be done at `now`. Call it at next_start() and next_deadline(), and at least
+    /// every silence_limit / 3: a longer pause is taken for a stop of this process.
     Actions due(const Moment& now);
-    /// A third of silence_limit, or longest_rest.
-    std::chrono::milliseconds longest_pause() const;
 
     std::optional<WallTime> next_start() const;
     std::optional<SteadyTime> next_deadline() const;

@@ -26,18 +26,8 @@
 namespace peercron {
 namespace {
 
-// Of a node that is alone.
-
-/// Between two commits.
+/// Between two commits of a node that is alone.
 constexpr std::chrono::milliseconds longest_pause_alone{2000};
-/// Between two looks while it has nothing to do.
-constexpr std::chrono::milliseconds longest_rest_alone{1000};
-
-/// There is nobody to be given up, and the beats only show that this process runs.
-std::chrono::milliseconds silence_limit_alone(const Config& config)
-{
-    return 2 * config.dispatch.silence_limit;
-}
 
 }  // namespace
 
@@ -60,13 +50,14 @@ DispatchSettings dispatch_settings(const Config& config)
     settings.poll_interval = config.dispatch.poll_interval;
     settings.beat_interval = config.dispatch.beat_interval;
     settings.silence_limit = config.dispatch.silence_limit;
-    // Alone nobody is deposed either.
+    // Alone there is nobody to be given up, and the beats only show that this process runs. Nor is
+    // anybody deposed.
     settings.is_alone = config.mode == Config::Mode::solo;
     if (settings.is_alone) {
         settings.longest_plan_pause =
             std::clamp(settings.lookahead, settings.longest_plan_pause, longest_pause_alone);
         settings.beat_interval = std::max(settings.beat_interval, settings.silence_limit / 3);
-        settings.silence_limit = silence_limit_alone(config);
+        settings.silence_limit *= 2;
     }
     settings.lease = config.dispatch.lease;
     settings.lease_margin = config.dispatch.lease_margin;
@@ -133,9 +124,6 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     settings.rules.slots = share.slots;
     settings.max_left_outputs = share.left_outputs;
     settings.rules.silence_limit = config.dispatch.silence_limit;
-    if (config.mode == Config::Mode::solo) {
-        settings.rules.longest_rest = std::min(longest_rest_alone, silence_limit_alone(config) / 3);
-    }
     settings.rules.lease = config.dispatch.lease;
     settings.rules.early = 2 * config.dispatch.lookahead;
     settings.rules.kill_grace = config.exec.kill_grace;

@@ -15,31 +15,16 @@ TEST(SharedPauseTest, LooksThatAreDueAboutThenHaveTheirMomentInCommon)
     EXPECT_EQ(shared_pause(1s, whole + 249ms), 1001ms);
     EXPECT_EQ(shared_pause(1s, whole + 250ms), 1s);
     EXPECT_EQ(shared_pause(1s, whole + 499ms), 751ms);
-    EXPECT_EQ(shared_pause(5s, whole + 749ms), 4501ms);
-    EXPECT_EQ(shared_pause(5s, whole + 750ms), 5500ms);
-    EXPECT_EQ(shared_pause(500ms, whole), 750ms);
-    EXPECT_EQ(shared_pause(500ms, whole + 499ms), 251ms);
+    EXPECT_EQ(shared_pause(5s, whole + 750ms), 5s);
 }
 
 TEST(SharedPauseTest, ItIsNeverShortAndNeverMuchLonger)
 {
     for (const auto interval : {500ms, 750ms, 1000ms, 5300ms}) {
-        const auto most = interval < 1s ? 250ms : 500ms;
-        for (auto after = 0ms; after < 1s; after += 7ms) {
+        for (auto after = 0ms; after < 500ms; after += 7ms) {
             const auto pause = shared_pause(interval, whole + after);
-            EXPECT_GE(pause, interval - most);
-            EXPECT_LE(pause, interval + most);
-        }
-    }
-}
-
-TEST(SharedPauseTest, WhatIsLookedAtOnceASecondOrLessIsSoAtOneMomentOfTheSecond)
-{
-    for (const auto interval : {1s, 2s, 5s, 60s}) {
-        for (auto after = 0ms; after < 1s; after += 7ms) {
-            const WallTime now = whole + after;
-            EXPECT_EQ((now + shared_pause(interval, now)).time_since_epoch() % 1s, 250ms);
-            EXPECT_EQ((now + shared_pause_within(interval, now)).time_since_epoch() % 1s, 250ms);
+            EXPECT_GE(pause, interval - 250ms);
+            EXPECT_LE(pause, interval + 250ms);
         }
     }
 }
@@ -70,8 +55,6 @@ TEST(SharedPauseTest, WithinTheLongestTimeItIsTheLastSharedMoment)
     EXPECT_EQ(shared_pause_within(500ms, whole + 499ms), 251ms);
     EXPECT_EQ(shared_pause_within(750ms, whole), 750ms);
     EXPECT_EQ(shared_pause_within(750ms, whole + 1ms), 749ms);
-    EXPECT_EQ(shared_pause_within(1s, whole + 250ms), 1s);
-    EXPECT_EQ(shared_pause_within(1s, whole + 750ms), 500ms);
 }
 
 TEST(SharedPauseTest, AShortIntervalIsKept)

@@ -36,30 +36,6 @@ TEST_F(TermTest, PlansEveryFireUpToTheLookaheadOnceAndInOrder)
     EXPECT_THAT(step().runs, SizeIs(1));
 }
 
-TEST_F(TermTest, IsAtRestUntilAFireIsToBePlanned)
-{
-    Job job = every_second(1);
-    job.cron_set = "10 * * * * *";
-    add(job);
-    begin();
-    connect(alpha);
-    step();
-    const auto is_at_rest = [this](std::chrono::milliseconds pause) {
-        return term_->is_at_rest({now_.wall + pause, now_.steady + pause});
-    };
-    EXPECT_TRUE(is_at_rest(7999ms));
-    EXPECT_FALSE(is_at_rest(8s)) << "then it is within the lookahead";
-    pass_to(7s);
-    EXPECT_TRUE(is_at_rest(999ms));
-    EXPECT_FALSE(is_at_rest(1s));
-    pass_to(8s);
-    ASSERT_THAT(step().runs, SizeIs(1));
-    EXPECT_FALSE(is_at_rest(1s)) << "it is under way";
-    report(alpha, fire(1, 10s), RunState::success);
-    step();
-    EXPECT_TRUE(is_at_rest(1s));
-}
-
 TEST_F(TermTest, NothingIsSentBeforeTheStepWasTaken)
 {
     add(every_second(1));

@@ -874,60 +874,6 @@ TEST_F(RunBookStopTest, AMutexFireWaitsForAnAnswerToWhatWasSaidAfterIt)
     EXPECT_FALSE(book_.stops_known(1));
 }
 
-/// Of a node that may rest for a second, and has been looked at last at -1 s.
-class RunBookRestTest : public RunBookTest {
-protected:
-    RunBookRestTest()
-    {
-        RunRules rules = small_rules();
-        rules.longest_rest = 1s;
-        book_ = RunBook(rules, s0 - 2s);
-        pass(-2s, -1s);
-    }
-};
-
-TEST_F(RunBookRestTest, NobodyNeedLookAtItForASecondWhileItHoldsAndRunsNothing)
-{
-    EXPECT_EQ(book_.longest_pause(), 1s);
-    EXPECT_EQ(book_.stops(s0), 0U);
-    accept(order(1, 100ms), 0ms);
-    EXPECT_EQ(book_.longest_pause(), 500ms) << "it holds a fire";
-    EXPECT_THAT(started(pass(0ms, 100ms)), ElementsAre(1));
-    EXPECT_EQ(book_.longest_pause(), 500ms) << "and runs it";
-    book_.ended(RunId{1, t0 + 100ms, 1}, s0 + 200ms);
-    EXPECT_EQ(book_.longest_pause(), 1s);
-}
-
-TEST_F(RunBookRestTest, ALongerPauseIsAStop)
-{
-    EXPECT_EQ(book_.stops(s0 + 250ms), 0U);
-    EXPECT_EQ(book_.stops(s0 + 1501ms), 1U);
-}
-
-TEST_F(RunBookRestTest, WithAFireAStopIsNoticedAsSoonAsOtherwise)
-{
-    accept(order(1, 5s), -1s);
-    EXPECT_EQ(book_.stops(s0 - 250ms), 0U);
-    EXPECT_EQ(book_.stops(s0 + 501ms), 1U);
-}
-
-TEST_F(RunBookRestTest, AFireThatArrivesAfterAStopWaits)
-{
-    book_.dispatcher_heard(1, s0 + 251ms);
-    accept(order(1, -1s), 251ms);
-    EXPECT_THAT(pass(251ms, 1700ms).start, IsEmpty()) << "what is late needs a fresh word";
-    EXPECT_THAT(started(pass(1751ms, 1751ms)), ElementsAre(1));
-}
-
-TEST_F(RunBookRestTest, AClockThatWasSetMeanwhileIsNoticedBeforeAFireStarts)
-{
-    wall_set_ = 20s;
-    accept(order(1, 20s), 0ms);
-    EXPECT_THAT(pass(0ms, 1400ms).start, IsEmpty());
-    EXPECT_EQ(book_.stops(s0 + 1400ms), 1U) << "the machine may have been suspended";
-    EXPECT_THAT(started(pass(1500ms, 1500ms)), ElementsAre(1));
-}
-
 TEST_F(RunBookStopTest, OtherFiresDoNotWaitForAnAnswer)
 {
     stop();

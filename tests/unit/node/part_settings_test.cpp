@@ -1,8 +1,5 @@
 #include "node/part_settings.hpp"
 
-#include "base/shared_pause.hpp"
-#include "dispatch/round_pace.hpp"
-#include "exec/run_book.hpp"
 #include "run_coroutine.hpp"
 
 #include <gmock/gmock.h>
@@ -10,7 +7,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -72,34 +68,6 @@ TEST(PartSettingsTest, ANodeAloneLooksAndCommitsLessOften)
     EXPECT_TRUE(dispatch_settings(config).is_alone);
     EXPECT_EQ(dispatch_settings(config).longest_plan_pause, 2s);
     EXPECT_EQ(dispatch_settings(config).beat_interval, 500ms);
-}
-
-TEST(PartSettingsTest, ANodeAloneAtRestLooksAtOneMomentOfEachSecond)
-{
-    Config config;
-    config.mode = Config::Mode::solo;
-    const RunBook book(exec_settings(config, "", std::nullopt).rules, SteadyTime());
-    const SteadyTime::duration of_runs = book.longest_pause();
-    const SteadyTime::duration of_plan = longest_rest(dispatch_settings(config));
-    const WallTime begun = from_unix_seconds(1'795'219'200);
-    std::set<WallTime> moments;
-    for (const auto longest : {of_runs, of_plan}) {
-        for (ExactWallTime now = begun + 123ms; now < begun + 60s;) {
-            now += shared_pause_within(longest, now);
-            moments.insert(std::chrono::floor<std::chrono::milliseconds>(now));
-        }
-    }
-    EXPECT_EQ(moments.size(), 61U);
-    EXPECT_EQ(*moments.begin(), begun + 250ms);
-    EXPECT_EQ(*moments.rbegin(), begun + 60s + 250ms);
-}
-
-TEST(PartSettingsTest, ANodeOfAClusterLooksAtItsRunsAsOftenAsItsSilenceLimitSays)
-{
-    Config config;
-    config.mode = Config::Mode::cluster;
-    EXPECT_EQ(RunBook(exec_settings(config, "", std::nullopt).rules, SteadyTime()).longest_pause(),
-              500ms);
 }
 
 TEST(PartSettingsTest, APlanReachesBehindTheNextCommitOfANodeAloneToo)
