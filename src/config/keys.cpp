@@ -1,6 +1,7 @@
 #include "config/keys.hpp"
 
 #include "base/label_text.hpp"
+#include "base/time_of_day.hpp"
 #include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -333,15 +334,7 @@ std::optional<std::string> job_tag(const std::string& text)
 
 std::optional<std::string> clock_or_none(const std::string& text)
 {
-    const auto is_clock = [&text] {
-        constexpr std::string_view form = "00:00";
-        if (text.size() != form.size() || text[2] != ':') return false;
-        for (const std::size_t at : {0U, 1U, 3U, 4U}) {
-            if (text[at] < '0' || text[at] > '9') return false;
-        }
-        return text.substr(0, 2) < "24" && text[3] < '6';
-    };
-    if (text.empty() || text == "none" || is_clock()) return std::nullopt;
+    if (text.empty() || text == "none" || is_time_of_day(text)) return std::nullopt;
     return R"(a time of the day, such as "04:00", or "none", which expects nothing)";
 }
 

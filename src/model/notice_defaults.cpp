@@ -30,10 +30,8 @@ bool starts_by_itself(const Job& job)
 
 Expectation own_expectation(const Job& job)
 {
-    if (job.kind == JobKind::daemon) return {};
-    Expectation expectation{job.expect_every, job.expect_by};
-    if (expectation.by == expects_nothing) expectation.by.clear();
-    return expectation;
+    static const NoticeDefaults nobody;
+    return expectation_of(nobody, job);
 }
 
 Expectation expectation_of(const NoticeDefaults& defaults, const Job& job)

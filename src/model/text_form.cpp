@@ -1,5 +1,6 @@
 #include "model/text_form.hpp"
 
+#include "base/time_of_day.hpp"
 #include "model/calendar.hpp"
 #include "model/exit_codes.hpp"
 #include "model/labels.hpp"
@@ -86,12 +87,7 @@ bool is_channel(std::string_view text)
 
 bool is_clock(std::string_view text)
 {
-    if (text.empty() || text == "none") return true;
-    constexpr std::size_t length = 5;
-    if (text.size() != length || text[2] != ':') return false;
-    const bool are_digits =
-        is_digit(text[0]) && is_digit(text[1]) && is_digit(text[3]) && is_digit(text[4]);
-    return are_digits && text.substr(0, 2) < "24" && text[3] < '6';
+    return text.empty() || text == "none" || is_time_of_day(text);
 }
 
 bool is_input(std::string_view text)
