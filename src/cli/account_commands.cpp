@@ -1,6 +1,7 @@
 #include "cli/account_commands.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/read_password.hpp"
 #include "cli/table.hpp"
@@ -188,13 +189,9 @@ ExitStatus list_tokens(const AccountOptions& options)
 /// "90d" from now on, or a moment.
 std::int64_t expiry(const std::string& text)
 {
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    if (const auto duration = read_duration(text)) {
-        return (now + *duration).time_since_epoch().count();
-    }
-    const auto moment = read_moment(text, now);
-    if (!moment) throw Failure(ExitStatus::usage, "--expires: " + moment.error().message);
-    return moment->time_since_epoch().count();
+    const auto duration = read_duration(text);
+    const auto moment = duration ? this_second() + *duration : moment_option("--expires", text);
+    return moment.time_since_epoch().count();
 }
 
 /// The secret alone is on standard output, for scripts; it is shown this once.

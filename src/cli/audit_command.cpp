@@ -3,6 +3,7 @@
 #include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/job_names.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
 #include "cli/views.hpp"
@@ -41,17 +42,6 @@ constexpr std::array<Kind, 7> kinds{{{"missing", "missing"},
                                      {"never_ended", "never ended"},
                                      {"missed", "missed"},
                                      {"clock_ahead", "clock ahead"}}};
-
-void add_bound(Query& query, const char* name, const std::string& given)
-{
-    if (given.empty()) return;
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    const auto moment = read_past(given, now);
-    if (!moment) {
-        throw Failure(ExitStatus::usage, fmt::format("--{}: {}", name, moment.error().message));
-    }
-    query.emplace_back(name, std::to_string(moment->time_since_epoch().count()));
-}
 
 std::string kind_text(std::string_view name)
 {
@@ -165,8 +155,7 @@ void say_limits(const AnswerFields& totals, const json::array& findings)
 ExitStatus audit(const AuditOptions& options)
 {
     Query query;
-    add_bound(query, "from", options.from);
-    add_bound(query, "to", options.to);
+    add_past_span(query, {"--from", options.from}, {"--to", options.to});
     if (!options.late.empty()) query.emplace_back("late", options.late);
     ApiClient client = make_client(options);
     if (options.job) query.emplace_back("job", job_id_of(client, *options.job));

@@ -2,6 +2,7 @@
 
 #include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
 #include "cli/text_width.hpp"
@@ -31,14 +32,6 @@ struct BackfillOptions : ApiOptions {
     std::string backfill;
 };
 
-std::int64_t past_second(const std::string& text)
-{
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    const Result<std::chrono::sys_seconds> moment = read_past(text, now);
-    if (!moment) throw Failure(ExitStatus::usage, moment.error().message);
-    return moment->time_since_epoch().count();
-}
-
 /// "24 fires, the oldest first, 1 at a time:" and the first of them.
 std::string plan_text(const json::value& data)
 {
@@ -64,8 +57,11 @@ std::string plan_text(const json::value& data)
 ExitStatus begin_backfill(const BackfillOptions& options)
 {
     json::object fields;
-    fields["from"] = past_second(options.from);
-    if (!options.to.empty()) fields["to"] = past_second(options.to);
+    const auto from = past_option("--from", options.from);
+    fields["from"] = from.time_since_epoch().count();
+    if (!options.to.empty()) {
+        fields["to"] = past_option("--to", options.to, from).time_since_epoch().count();
+    }
     fields["only"] = options.only;
     fields["parallel"] = options.parallel;
     fields["dry_run"] = true;

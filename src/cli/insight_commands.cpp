@@ -3,6 +3,7 @@
 #include "base/counted.hpp"
 #include "base/units.hpp"
 #include "cli/answer_fields.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
 #include "cli/text_width.hpp"
@@ -32,22 +33,10 @@ struct StatsOptions : ApiOptions {
 
 struct AgendaOptions : ApiOptions {
     std::string from = "now";
-    std::string hours = "1h";
+    std::string length = "1h";
     std::string tag;
     int limit = 50;
 };
-
-std::chrono::sys_seconds this_second()
-{
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-template <class T>
-T moment_or_failure(Result<T> moment)
-{
-    if (!moment) throw Failure(ExitStatus::usage, moment.error().message);
-    return *moment;
-}
 
 std::string unix_text(std::chrono::sys_seconds time)
 {
@@ -79,8 +68,7 @@ ExitStatus show_why(const WhyOptions& options)
 {
     Query query;
     if (!options.at.empty()) {
-        const auto at = moment_or_failure(read_past(options.at, this_second()));
-        query.emplace_back("at", unix_text(at));
+        query.emplace_back("at", unix_text(past_option("AT", options.at)));
     }
     ApiClient client = make_client(options);
     const std::string id = past_job_id_of(client, options.job, Deleted::too);
@@ -209,10 +197,11 @@ std::string agenda_text(const json::array& fires, const Screen& screen)
 
 ExitStatus show_agenda(const AgendaOptions& options)
 {
-    const auto from = moment_or_failure(read_moment(options.from, this_second()));
-    const auto length = moment_or_failure(read_duration(options.hours));
+    const auto from = moment_option("--from", options.from);
+    const auto length = read_duration(options.length);
+    if (!length) throw Failure(ExitStatus::usage, "--for: " + length.error().message);
     Query query{{"from", unix_text(from)},
-                {"to", unix_text(from + length)},
+                {"to", unix_text(from + *length)},
                 {"limit", std::to_string(options.limit)}};
     if (!options.tag.empty()) query.emplace_back("tag", options.tag);
     ApiClient client = make_client(options);
@@ -280,7 +269,7 @@ void add_agenda_command(CLI::App& app, Action& chosen)
     auto options = std::make_shared<AgendaOptions>();
     command.add_option("--from", options->from, "From this moment on; now if not given")
         ->type_name("TIME");
-    command.add_option("--for", options->hours, "For this long; 1h if not given")
+    command.add_option("--for", options->length, "For this long; 1h if not given")
         ->type_name("DURATION");
     command.add_option("--tag", options->tag, "Only jobs with this tag")->type_name("TAG");
     command.add_option("--limit", options->limit, "How many, at most 1000; 50 if not given")

@@ -143,22 +143,24 @@ private:
         }
     }
 
-    /// 0 and "none" leave the side open.
+    /// 0 and "none" leave the side open. The table has the window's begin before its end.
     void bound(std::string_view option, std::string_view name, const std::string& given)
     {
         if (given == "none") {
             parameters_[name] = 0;
             return;
         }
-        const auto read = read_moment(given, now_);
+        const auto read = read_moment(given, now_, begin_);
         if (read) {
             parameters_[name] = std::int64_t{read->time_since_epoch().count()};
+            begin_ = *read;
         } else {
             refuse(option, Error{read.error().message + "; none = no limit"});
         }
     }
 
     sys_seconds now_;
+    std::optional<sys_seconds> begin_;  ///< the window's, where it was given
     json::object parameters_;
     std::optional<Error> refused_;
 };

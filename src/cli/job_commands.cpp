@@ -7,8 +7,8 @@
 #include "cli/job_arguments.hpp"
 #include "cli/job_names.hpp"
 #include "cli/job_options.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
-#include "cli/pause_text.hpp"
 #include "cli/run_follow.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
@@ -30,11 +30,6 @@ namespace peercron {
 namespace json = boost::json;
 
 namespace {
-
-std::chrono::sys_seconds now()
-{
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 struct AddOptions : ApiOptions {
     JobArguments job;
@@ -118,7 +113,9 @@ void note_doubts(const json::value& job)
     const auto schedule =
         Schedule::make(cron_set, zone.empty() ? "UTC" : zone, fields.number_or("id", 0));
     if (!schedule) return;
-    for (const std::string& sentence : doubts(cron_set, *schedule, now())) say("note: " + sentence);
+    for (const std::string& sentence : doubts(cron_set, *schedule, this_second())) {
+        say("note: " + sentence);
+    }
 }
 
 void report_change(const ApiOptions& options, const json::value& job, std::string_view done)
@@ -134,7 +131,7 @@ void report_change(const ApiOptions& options, const json::value& job, std::strin
 
 ExitStatus add_job(const AddOptions& options)
 {
-    json::object fields = checked(new_job_parameters(options.job, now()));
+    json::object fields = checked(new_job_parameters(options.job, this_second()));
     if (options.replace) {
         const auto name = options.job.fields.find("name");
         if (name == options.job.fields.end() || name->second.empty()) {
@@ -154,7 +151,7 @@ ExitStatus add_job(const AddOptions& options)
 
 ExitStatus update_job(const UpdateOptions& options)
 {
-    json::object fields = checked(job_parameters(options.changes, now()));
+    json::object fields = checked(job_parameters(options.changes, this_second()));
     if (fields.empty()) {
         throw Failure(ExitStatus::usage,
                       "nothing to change: give an option, such as --cron or --command");
@@ -212,7 +209,7 @@ ExitStatus change_jobs(const ChangeOptions& options, const std::string& call, st
                           "--until is for jobs by name; `peercron pause add` pauses all jobs, or "
                           "those with a tag");
         }
-        fields["until"] = moment_parameter("--until", options.until);
+        fields["until"] = moment_option("--until", options.until).time_since_epoch().count();
         for (const std::string& job : options.jobs) {
             const std::string id = job_id_of(client, job);
             const json::value paused = client.post(fmt::format("/cron/{}/{}", call, id), fields);

@@ -4,7 +4,7 @@
 #include "cli/failed_runs.hpp"
 #include "cli/job_names.hpp"
 #include "cli/log_follow.hpp"
-#include "cli/moments.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/run_follow.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
@@ -57,21 +57,10 @@ void add_job_option(CLI::App& command, std::optional<std::string>& job)
         ->type_name("JOB");
 }
 
-void add_bound(Query& query, const char* option, const char* name, const std::string& given)
-{
-    if (given.empty()) return;
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    const auto moment = read_past(given, now);
-    if (!moment)
-        throw Failure(ExitStatus::usage, fmt::format("{}: {}", option, moment.error().message));
-    query.emplace_back(name, std::to_string(moment->time_since_epoch().count()));
-}
-
 json::value find_runs(ApiClient& client, const LogOptions& options)
 {
     Query query;
-    add_bound(query, "--since", "from", options.since);
-    add_bound(query, "--until", "to", options.until);
+    add_past_span(query, {"--since", options.since}, {"--until", options.until});
     if (options.job) {
         const Deleted deleted = options.deleted ? Deleted::only : Deleted::too;
         query.emplace_back("cron_id", past_job_id_of(client, *options.job, deleted));

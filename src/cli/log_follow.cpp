@@ -4,7 +4,7 @@
 #include "cli/failed_runs.hpp"
 #include "cli/follow_book.hpp"
 #include "cli/job_names.hpp"
-#include "cli/moments.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/views.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -72,7 +72,7 @@ public:
     void begin()
     {
         std::optional<std::chrono::sys_seconds> since;
-        if (!options_.since.empty()) since = read_since();
+        if (!options_.since.empty()) since = past_option("--since", options_.since);
         const json::value newest = ask({{"limit", "1"}});
         const json::array& rows = rows_of(newest);
         book_.begin(rows.empty() ? 0 : AnswerFields(rows.front()).number_or("id", 0));
@@ -111,14 +111,6 @@ public:
     }
 
 private:
-    std::chrono::sys_seconds read_since() const
-    {
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        const auto since = read_past(options_.since, now);
-        if (!since) throw Failure(ExitStatus::usage, "--since: " + since.error().message);
-        return *since;
-    }
-
     json::value ask(Query query)
     {
         query.insert(query.end(), filter_.begin(), filter_.end());

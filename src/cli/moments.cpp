@@ -82,6 +82,27 @@ std::optional<sys_seconds> on_day(sys_seconds now, int days, seconds clock)
     return sys_seconds(seconds(std::mktime(&fields)));
 }
 
+/// The first moment after `time` at which this machine's clock shows `clock`.
+std::optional<sys_seconds> next_at(seconds clock, sys_seconds time)
+{
+    const auto same_day = on_day(time, 0, clock);
+    return same_day && *same_day <= time ? on_day(time, 1, clock) : same_day;
+}
+
+/// The last one at `time` or before.
+std::optional<sys_seconds> last_at(seconds clock, sys_seconds time)
+{
+    const auto same_day = on_day(time, 0, clock);
+    return same_day && *same_day > time ? on_day(time, -1, clock) : same_day;
+}
+
+/// `read` unless it does not come after `begin`.
+std::optional<sys_seconds> end_at(seconds clock, std::optional<sys_seconds> read,
+                                  std::optional<sys_seconds> begin)
+{
+    return read && begin && *read <= *begin ? next_at(clock, *begin) : read;
+}
+
 /// "yesterday", "today 08:00".
 std::optional<sys_seconds> read_named_day(const std::string& text, sys_seconds now)
 {
@@ -165,7 +186,8 @@ Result<seconds> read_duration(std::string_view text)
     return seconds(sum);
 }
 
-Result<sys_seconds> read_moment(std::string_view text, sys_seconds now)
+Result<sys_seconds> read_moment(std::string_view text, sys_seconds now,
+                                std::optional<sys_seconds> begin)
 {
     if (text == "now") return now;
     if (const auto unix_seconds = whole_number(text)) {
@@ -177,27 +199,24 @@ Result<sys_seconds> read_moment(std::string_view text, sys_seconds now)
     } else if (const auto day = read_named_day(std::string(text), now)) {
         return *day;
     } else if (const auto clock = read_clock(std::string(text))) {
-        const auto today = on_day(now, 0, *clock);
-        const auto next = today && *today <= now ? on_day(now, 1, *clock) : today;
-        if (next) return *next;
+        if (const auto next = end_at(*clock, next_at(*clock, now), begin)) return *next;
     }
     return Error{"cannot read the time " + quote(text) +
                  "; use 2027-01-01T00:00:00Z, Unix seconds, now, or the local 2027-01-01, "
                  "'2027-01-01 08:00', 08:00, yesterday, today, tomorrow or 'today 08:00'"};
 }
 
-Result<sys_seconds> read_past(std::string_view text, sys_seconds now)
+Result<sys_seconds> read_past(std::string_view text, sys_seconds now,
+                              std::optional<sys_seconds> begin)
 {
     if (!text.empty() && !whole_number(text)) {
         if (const auto ago = read_duration(text)) return now - *ago;
         if (const auto ago = read_ago(text)) return now - *ago;
         if (const auto clock = read_clock(std::string(text))) {
-            const auto today = on_day(now, 0, *clock);
-            const auto last = today && *today > now ? on_day(now, -1, *clock) : today;
-            if (last) return *last;
+            if (const auto last = end_at(*clock, last_at(*clock, now), begin)) return *last;
         }
     }
-    auto moment = read_moment(text, now);
+    auto moment = read_moment(text, now, begin);
     if (!moment) {
         return Error{moment.error().message + "; or a time ago: 90s, 15m, 2d, '2 hours ago'"};
     }

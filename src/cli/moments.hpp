@@ -16,12 +16,16 @@ Result<std::chrono::seconds> read_duration(std::string_view text);
 /// A time as a person types it: RFC 3339 ("2027-01-01T00:00:00Z"), Unix seconds, "now", or date and
 /// time in this machine's zone ("2027-01-01", "2027-01-01 08:00", "2027-01-01 08:00:30"), the
 /// beginning of "yesterday", "today" or "tomorrow" or a time of it ("today 08:00"), or the next
-/// time that the clock shows "08:00".
-Result<std::chrono::sys_seconds> read_moment(std::string_view text, std::chrono::sys_seconds now);
+/// time that the clock shows "08:00". With `begin` it is the end of what begins then: a time of the
+/// clock that would come before is the first one after it, so "22:00" to "23:00" is an hour at
+/// 22:30, too.
+Result<std::chrono::sys_seconds> read_moment(std::string_view text, std::chrono::sys_seconds now,
+                                             std::optional<std::chrono::sys_seconds> begin = {});
 
 /// The same, but "08:00" is the last time that the clock showed it; or a duration, which means that
 /// long ago ("90s", "2h ago", "2 hours ago").
-Result<std::chrono::sys_seconds> read_past(std::string_view text, std::chrono::sys_seconds now);
+Result<std::chrono::sys_seconds> read_past(std::string_view text, std::chrono::sys_seconds now,
+                                           std::optional<std::chrono::sys_seconds> begin = {});
 
 /// "2026-11-21 08:00:00" in this machine's zone (TZ); "" for none.
 std::string local_time_text(std::optional<WallTime> time);

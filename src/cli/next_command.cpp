@@ -1,6 +1,7 @@
 #include "cli/next_command.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "schedule/preview.hpp"
 #include "schedule/schedule.hpp"
@@ -83,10 +84,7 @@ void warn_of_crowd(const NextOptions& options, const std::vector<sys_seconds>& f
 
 ExitStatus show_next(NextOptions options)
 {
-    const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
-    const auto from = read_moment(options.from, now);
-    if (!from) throw Failure(ExitStatus::usage, "--from: " + from.error().message);
-    options.request.from = *from;
+    options.request.from = moment_option("--from", options.from);
     const auto found = preview(options.request);
     if (!found) throw Failure(ExitStatus::usage, found.error().message);
     print(options.api.json ? preview_json(*found) : preview_text(*found));

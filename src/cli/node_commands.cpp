@@ -3,6 +3,7 @@
 #include "cli/answer_fields.hpp"
 #include "cli/failed_runs.hpp"
 #include "cli/job_names.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
@@ -119,8 +120,7 @@ std::string status_text(const json::object& status, const std::string& url)
 
 void ask_ledger(ApiClient& client, json::object& status)
 {
-    const auto since =
-        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - lately;
+    const auto since = this_second() - lately;
     const Query from{{"from", std::to_string(since.time_since_epoch().count())}};
     json::object known;
     known["jobs"] = client.get("/cron/count");

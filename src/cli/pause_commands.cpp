@@ -1,6 +1,7 @@
 #include "cli/pause_commands.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/pause_text.hpp"
 #include "cli/table.hpp"
@@ -13,22 +14,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 
 namespace peercron {
 
 namespace json = boost::json;
-
-json::value moment_parameter(std::string_view option, const std::string& given)
-{
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    const auto moment = read_moment(given, now);
-    if (!moment) {
-        throw Failure(ExitStatus::usage, fmt::format("{}: {}", option, moment.error().message));
-    }
-    return moment->time_since_epoch().count();
-}
 
 std::string pause_text(const AnswerFields& pause)
 {
@@ -101,27 +92,31 @@ ExitStatus list_pauses(const PauseOptions& options)
     return ExitStatus::done;
 }
 
-/// When a pause of this length ends that begins at `from` of `fields`, or now.
-std::int64_t end_after(const PauseOptions& options, const json::object& fields)
+/// When the pause ends that begins then, or now; nothing where somebody has to end it.
+std::optional<std::chrono::sys_seconds> end_of(const PauseOptions& options,
+                                               std::optional<std::chrono::sys_seconds> begin)
 {
+    if (options.length.empty()) {
+        if (options.until.empty()) return std::nullopt;
+        return moment_option("--until", options.until, begin);
+    }
     if (!options.until.empty()) {
         throw Failure(ExitStatus::usage, "give --for or --until, and only one of these");
     }
     const auto length = read_duration(options.length);
     if (!length) throw Failure(ExitStatus::usage, "--for: " + length.error().message);
-    const json::value* const from = fields.if_contains("from");
-    const std::int64_t begin =
-        from != nullptr ? from->as_int64() : moment_parameter("--from", "now").as_int64();
-    return begin + length->count();
+    return begin.value_or(this_second()) + *length;
 }
 
 ExitStatus add_pause(const PauseOptions& options)
 {
     json::object fields;
     if (!options.tag.empty()) fields["tag"] = options.tag;
-    if (!options.from.empty()) fields["from"] = moment_parameter("--from", options.from);
-    if (!options.until.empty()) fields["until"] = moment_parameter("--until", options.until);
-    if (!options.length.empty()) fields["until"] = end_after(options, fields);
+    std::optional<std::chrono::sys_seconds> begin;
+    if (!options.from.empty()) begin = moment_option("--from", options.from);
+    const auto end = end_of(options, begin);
+    if (begin) fields["from"] = begin->time_since_epoch().count();
+    if (end) fields["until"] = end->time_since_epoch().count();
     if (!options.reason.empty()) fields["reason"] = options.reason;
     ApiClient client = make_client(options);
     const json::value data = client.post("/pause", fields);

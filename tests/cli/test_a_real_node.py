@@ -4,6 +4,7 @@ import http.server
 import json
 import re
 import threading
+import time
 
 import pytest
 
@@ -204,6 +205,20 @@ def test_a_pause_lasts_as_long_as_it_is_said(node):
     assert "--until, and only one" in node("pause", "add", "--until", "23:00", "--for", "10m", expect=2).stderr
     assert "--for" in node("pause", "add", "--for", "soon", expect=2).stderr
     node("pause", "end", "--tag", "db")
+
+
+def test_a_span_that_has_begun_ends_after_its_begin(node):
+    """What an hour is called at half past is no span of minus 23 hours."""
+    begin, end = (f"{datetime.datetime.now() + datetime.timedelta(hours=hours):%H:%M:%S}" for hours in (-1, 1))
+    pause = data(node("pause", "add", "--tag", "none", "--from", begin, "--until", end, "--json"))
+    assert pause["until"] - pause["begins_at"] == 7_200_000, pause
+    assert pause["begins_at"] / 1000 > time.time(), "the next one"
+    node("pause", "end", "--tag", "none")
+    job = data(node("job", "add", "--every", "1s", "--start", begin, "--end", end, "--json", "true"))
+    assert job["end_time"] - job["start_time"] == 7200, job
+    node("job", "delete", job["id"])
+    node("log", "list", "--since", begin, "--until", end)
+    node("audit", "--from", begin, "--to", end)
 
 
 class Hook(http.server.BaseHTTPRequestHandler):

@@ -138,6 +138,26 @@ TEST(Moments, MayBeDaysByTheirNamesAndTimesOfTheClock)
     EXPECT_EQ(read_past("yesterday", change).value(), change - 9h - 25h);
 }
 
+TEST(Moments, ThatEndWhatBeganBeforeComeAfterIt)
+{
+    const InZone berlin("Europe/Berlin");  // where it is 09:00
+    const auto tonight = read_moment("08:30", now).value();
+    EXPECT_EQ(tonight, now + 23h + 30min);
+    EXPECT_EQ(read_moment("10:00", now, tonight).value(), now + 25h) << "10:00 today is before it";
+    EXPECT_EQ(read_moment("08:30", now, tonight).value(), tonight + 24h) << "it takes some time";
+    EXPECT_EQ(read_moment("10:00", now, now - 1h).value(), now + 1h);
+    EXPECT_EQ(read_past("10:00", now, now - 1h).value(), now + 1h)
+        << "10:00 yesterday is before it";
+    EXPECT_EQ(read_past("08:30", now, now - 72h).value(), now - 30min)
+        << "not 08:30 three days ago";
+    // Which day is said: what is wrong is left to who reads both.
+    EXPECT_EQ(read_moment("today 10:00", now, tonight).value(), now + 1h);
+    EXPECT_EQ(read_past("2h", now, now - 1h).value(), now - 2h);
+    // The night of 25 hours.
+    const auto change = sys_days(std::chrono::year(2026) / 10 / 25) - 4h;  // 22:00 there
+    EXPECT_EQ(read_moment("22:00", change, change).value(), change + 25h);
+}
+
 TEST(Moments, OfAJobWithAZoneCarryTheOffset)
 {
     const InZone berlin("Europe/Berlin");
