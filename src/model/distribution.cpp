@@ -1,5 +1,7 @@
 #include "model/distribution.hpp"
 
+#include "base/short_numbers.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -81,18 +83,18 @@ std::optional<std::int64_t> Distribution::quantile(double share) const
 
 std::string Distribution::to_text() const
 {
-    std::string text;
-    constexpr std::size_t usual_bucket = 6;  // "112:3,"
-    text.reserve(buckets_.size() * usual_bucket);
+    constexpr std::size_t longest_bucket = 24;  // "487:9223372036854775807,"
+    std::string text(buckets_.size() * longest_bucket, '\0');  // appending each takes longer
+    char* const end = text.data() + text.size();
+    char* at = text.data();
     for (const Bucket& bucket : buckets_) {
-        char written[48];
-        char* at = std::begin(written);
-        if (!text.empty()) *at++ = ',';
-        at = std::to_chars(at, std::end(written), bucket.place).ptr;
+        at = std::to_chars(at, end, bucket.place).ptr;
         *at++ = ':';
-        at = std::to_chars(at, std::end(written), bucket.count).ptr;
-        text.append(std::begin(written), at);
+        at = std::to_chars(at, end, bucket.count).ptr;
+        *at++ = ',';
     }
+    if (!buckets_.empty()) --at;  // nothing follows
+    text.resize(static_cast<std::size_t>(at - text.data()));
     return text;
 }
 
@@ -105,12 +107,14 @@ std::optional<Distribution> Distribution::parse(std::string_view text, std::int6
     const char* const end = at + text.size();
     while (at != end) {
         Bucket bucket;
-        const auto place = std::from_chars(at, end, bucket.place);
+        std::int64_t number = 0;
+        const auto place = read_short_number<10>(at, end, number);
         if (place.ec != std::errc() || place.ptr == end || *place.ptr != ':') return std::nullopt;
-        const auto count = std::from_chars(place.ptr + 1, end, bucket.count);
+        if (number < 0 || number > last_place) return std::nullopt;
+        bucket.place = static_cast<std::uint32_t>(number);
+        const auto count = read_short_number<10>(place.ptr + 1, end, bucket.count);
         const bool ends = count.ptr == end || *count.ptr == ',';
         if (count.ec != std::errc() || !ends || bucket.count <= 0) return std::nullopt;
-        if (bucket.place > last_place) return std::nullopt;
         const bool ascends = read.buckets_.empty() || read.buckets_.back().place < bucket.place;
         if (!ascends) return std::nullopt;
         read.buckets_.push_back(bucket);

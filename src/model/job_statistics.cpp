@@ -1,7 +1,8 @@
 #include "model/job_statistics.hpp"
 
+#include "base/short_numbers.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -15,7 +16,7 @@ constexpr std::string_view format_of_statistics = "1";
 constexpr std::string_view format_with_parts = "3";
 constexpr std::string_view format_of_tally = "1";
 
-constexpr unsigned number_base = 36;
+constexpr int number_base = 36;
 constexpr char separator = ' ';
 constexpr char not_ended = '-';
 
@@ -53,7 +54,7 @@ public:
         } while (rest != 0);
         if (number < 0) *--first = '-';
         if (!out_.empty()) *--first = separator;
-        out_.append(first, std::end(digits));
+        out_.append(first, static_cast<std::size_t>(std::end(digits) - first));
     }
     void time(const std::optional<WallTime>& time)
     {
@@ -89,7 +90,7 @@ public:
     {
         std::int64_t number = 0;
         const char* const end = rest_.data() + rest_.size();
-        const auto read = std::from_chars(rest_.data(), end, number, number_base);
+        const auto read = read_short_number<number_base>(rest_.data(), end, number);
         const bool is_whole = read.ptr == end || *read.ptr == separator;
         if (is_at_end_ || read.ec != std::errc() || !is_whole) {
             is_good_ = false;
