@@ -1,12 +1,14 @@
 #include "dispatch/waiting_runs.hpp"
 
+#include <utility>
+
 namespace peercron {
 
 void WaitingRuns::add(WaitingRun run)
 {
-    const bool is_new = waits_.try_emplace(run.id, Wait{run.retry_at, run.failed_at}).second;
+    const auto [place, is_new] = waits_.try_emplace(run.id, Wait{run.retry_at, run.failed_at});
     if (!is_new) return;
-    by_time_.emplace(run.retry_at, run.id);
+    by_time_.insert(&*place);
     if (!run.requested_by.empty()) requested_by_.emplace(run.id, std::move(run.requested_by));
 }
 
@@ -41,28 +43,33 @@ std::vector<WaitingRun> WaitingRuns::of_job(JobId job) const
 std::optional<WallTime> WaitingRuns::next_due() const
 {
     if (by_time_.empty()) return std::nullopt;
-    return by_time_.begin()->first;
+    return (*by_time_.begin())->second.retry_at;
 }
 
 std::optional<WaitingRun> WaitingRuns::take(const RunId& id)
 {
-    const auto found = waits_.extract(id);
-    if (!found) return std::nullopt;
-    const Wait& wait = found.mapped();
-    by_time_.erase({wait.retry_at, id});
-    WaitingRun run{found.key(), wait.retry_at, wait.failed_at, {}};
-    if (auto asked = requested_by_.extract(id)) run.requested_by = std::move(asked.mapped());
-    return run;
+    const auto found = waits_.find(id);
+    return found == waits_.end() ? std::nullopt : std::optional(take(found));
 }
 
 std::vector<WaitingRun> WaitingRuns::take_due(WallTime until, std::size_t most)
 {
     std::vector<WaitingRun> due;
-    while (!by_time_.empty() && by_time_.begin()->first <= until && due.size() < most) {
-        const RunId id = by_time_.begin()->second;
-        due.push_back(*take(id));
+    while (due.size() < most) {
+        const auto next = next_due();
+        if (!next || *next > until) break;
+        due.push_back(take(waits_.find((*by_time_.begin())->first)));
     }
     return due;
+}
+
+WaitingRun WaitingRuns::take(Waits::iterator place)
+{
+    by_time_.erase(&*place);
+    const auto taken = waits_.extract(place);
+    WaitingRun run{taken.key(), taken.mapped().retry_at, taken.mapped().failed_at, {}};
+    if (auto asked = requested_by_.extract(run.id)) run.requested_by = std::move(asked.mapped());
+    return run;
 }
 
 }  // namespace peercron

@@ -8,14 +8,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace peercron {
 
 /// Retries that wait for their time. They have rows, and are at no node: nothing is known of their
-/// work, they have no slot and count for no limit. One takes some 230 bytes, since a million may
+/// work, they have no slot and count for no limit. One takes some 180 bytes, since a million may
 /// wait. Plain memory; one thread.
 class WaitingRuns {
 public:
@@ -42,8 +42,19 @@ private:
         WallTime failed_at{};
     };
 
-    std::map<RunId, Wait> waits_;
-    std::set<std::pair<WallTime, RunId>> by_time_;
+    using Waits = std::map<RunId, Wait>;
+
+    struct Earlier {
+        bool operator()(const Waits::value_type* a, const Waits::value_type* b) const
+        {
+            return std::tie(a->second.retry_at, a->first) < std::tie(b->second.retry_at, b->first);
+        }
+    };
+
+    WaitingRun take(Waits::iterator place);
+
+    Waits waits_;
+    std::set<const Waits::value_type*, Earlier> by_time_;  ///< of waits_
     std::unordered_map<RunId, std::string> requested_by_;  ///< of those that a person asked for
 };
 
