@@ -93,6 +93,7 @@ struct Executor::Live : CommandStarts::Start {
     std::optional<HttpRun> request;       // instead of a process
     SteadyTime requested{};
     std::uint64_t serial = 0;   // from when there is a process
+    bool is_starting = false;   // in starts_
     bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
     bool has_survivor = false;
     bool was_over = false;   // when it was condemned
@@ -148,9 +149,14 @@ std::vector<RunId> Executor::accept(RunOrders orders)
     return given_back;
 }
 
-std::vector<RunId> Executor::revoke(const std::vector<RunId>& runs)
+void Executor::revoke(const std::vector<RunId>& runs, RevocationsUnderWay::Answer answer)
 {
-    return book_.revoke(runs);
+    std::vector<RunId> starting;
+    for (const RunId& id : runs) {
+        const auto found = live_.find(id);
+        if (found != live_.end() && found->second->is_starting) starting.push_back(id);
+    }
+    revocations_.add(book_.revoke(runs), std::move(starting), std::move(answer));
 }
 
 bool Executor::kill(const RunId& run, Reason why)
@@ -369,6 +375,7 @@ void Executor::force(Live& live)
 void Executor::start(Live& live)
 {
     ++starting_;
+    live.is_starting = true;
     starts_.begin(live, live.order, book_.lease_end());
 }
 
@@ -407,9 +414,19 @@ void Executor::end_request(Live& live)
     finish(live);
 }
 
-void Executor::take_process(Live& live)
+void Executor::take_start(Live& live)
 {
     --starting_;
+    live.is_starting = false;
+    const RunId id = live.order.id;
+    take_process(live);
+    if (!revocations_.wait_for(id)) return;
+    const bool waits_again = !live_.contains(id) && !book_.revoke(std::array{id}).empty();
+    waits_again ? revocations_.taken_back(id) : revocations_.started(id);
+}
+
+void Executor::take_process(Live& live)
+{
     changed_.notify();  // it may have a timeout
     auto& process = *live.outcome;
     if (process.has_error() && may_start_later(live)) {
@@ -481,7 +498,7 @@ void Executor::see(std::uint64_t token)
 {
     if (token == started_token) {
         for (CommandStarts::Start* const start : starts_.take()) {
-            take_process(static_cast<Live&>(*start));
+            take_start(static_cast<Live&>(*start));
         }
         return;
     }

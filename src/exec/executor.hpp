@@ -87,7 +87,7 @@ public:
     asio::awaitable<void> run();
 
     std::vector<RunId> accept(RunOrders orders) override;
-    std::vector<RunId> revoke(const std::vector<RunId>& runs) override;
+    void revoke(const std::vector<RunId>& runs, RevocationsUnderWay::Answer answer) override;
     bool kill(const RunId& run, Reason why) override;
     bool dispatcher_heard(Epoch epoch) override;
     std::uint64_t stops() override;
@@ -136,6 +136,7 @@ private:
     void start(Live& live);
     void start_request(Live& live);
     void end_request(Live& live);
+    void take_start(Live& live);
     void take_process(Live& live);
     bool may_start_later(const Live& live);
     void follow_process(Live& live);
@@ -179,6 +180,7 @@ private:
     std::unordered_map<RunId, std::unique_ptr<Live>> live_;
 
     std::size_t starting_ = 0;
+    RevocationsUnderWay revocations_;
     ReadableSet readable_;
     std::unordered_map<std::uint64_t, Live*> followed_;  // those that have had a process, by serial
     std::uint64_t last_serial_ = 0;

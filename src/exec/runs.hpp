@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exec/revocations_under_way.hpp"
 #include "model/node_load.hpp"
 #include "model/run.hpp"
 #include "wire/message.hpp"
@@ -22,8 +23,9 @@ public:
     /// node drains; the dispatcher must be told.
     virtual std::vector<RunId> accept(RunOrders orders) = 0;
 
-    /// Takes back what has not started; returns the runs that will not start here.
-    virtual std::vector<RunId> revoke(const std::vector<RunId>& runs) = 0;
+    /// Takes back what has not started. `answer` gets the runs that will not start here, when all
+    /// others have started: within this call, unless a command is just being started.
+    virtual void revoke(const std::vector<RunId>& runs, RevocationsUnderWay::Answer answer) = 0;
 
     /// Ends a run; `why` goes into its row. False when it does not run here.
     virtual bool kill(const RunId& run, Reason why) = 0;

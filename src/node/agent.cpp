@@ -205,7 +205,12 @@ void Agent::handle(Session& session, Message message)
         if (!not_here.empty()) session.channel->send(Revoked{0, std::move(not_here)});
     };
     const auto on_revoke = [&](const Revoke& revoke) {
-        session.channel->send(Revoked{revoke.request, runs_.revoke(revoke.runs)});
+        // Later, the dispatcher may have come back; then it asks again, but this is true as well.
+        runs_.revoke(revoke.runs, [this, epoch = session.epoch,
+                                   request = revoke.request](std::vector<RunId> revoked) {
+            if (current_ == nullptr || current_->epoch != epoch) return;
+            current_->channel->send(Revoked{request, std::move(revoked)});
+        });
     };
     const auto on_kill = [&](KillRun& kill) { runs_.kill(kill.run, std::move(kill.reason)); };
     const auto on_beat = [&](DispatcherBeat& news) { beat(session, std::move(news)); };

@@ -66,10 +66,9 @@ std::vector<RunId> Executor::accept(RunOrders orders)
     return given_back;
 }
 
-std::vector<RunId> Executor::revoke(const std::vector<RunId>& runs)
+void Executor::revoke(const std::vector<RunId>& runs, RevocationsUnderWay::Answer answer)
 {
-    if (process_.mutation() == Mutation::revokes_in_words) return runs;
-    return book_.revoke(runs);
+    answer(process_.mutation() == Mutation::revokes_in_words ? runs : book_.revoke(runs));
 }
 
 bool Executor::kill(const RunId& run, Reason why)

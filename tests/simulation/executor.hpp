@@ -45,7 +45,7 @@ public:
     ~Executor() override;
 
     std::vector<RunId> accept(RunOrders orders) override;
-    std::vector<RunId> revoke(const std::vector<RunId>& runs) override;
+    void revoke(const std::vector<RunId>& runs, RevocationsUnderWay::Answer answer) override;
     bool kill(const RunId& run, Reason why) override;
     bool dispatcher_heard(Epoch epoch) override;
     std::uint64_t stops() override;

@@ -18,6 +18,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <set>
 #include <thread>
 
 namespace peercron {
@@ -136,6 +138,31 @@ protected:
         reported_ = nullptr;
     }
 
+    /// Revokes all when the first has started; notes which had started when the answer came.
+    asio::awaitable<void> revoke_while_they_start(asio::io_context& io, Executor& executor,
+                                                  std::vector<RunOrder> orders)
+    {
+        TaskGroup tasks(io.get_executor());
+        Event reported(io.get_executor());
+        reported_ = &reported;
+        tasks.spawn("executor", executor.run());
+        tasks.spawn("dispatcher", be_heard(executor));
+        std::vector<RunId> ids;
+        for (const RunOrder& order : orders) ids.push_back(order.id);
+        RunOrders message;
+        message.orders = std::move(orders);
+        executor.accept(std::move(message));
+        while (reports_.empty()) co_await reported.wait();
+        executor.revoke(ids, [&](std::vector<RunId> revoked) {
+            revoked_ = std::move(revoked);
+            for (const RunReport& report : reports_) started_.insert(report.id);
+        });
+        while (!revoked_ || ended_ < ids.size() - revoked_->size()) co_await reported.wait();
+        tasks.cancel();
+        co_await tasks.join();
+        reported_ = nullptr;
+    }
+
     SystemClock clock_;
     ExecSettings settings_ = settings();
     prometheus::Registry registry_;
@@ -148,7 +175,22 @@ protected:
     std::optional<RunId> watched_;
     std::vector<std::string> seen_;  ///< see watch()
     std::function<void(const std::string&)> on_seen_;
+    std::optional<std::vector<RunId>> revoked_;  ///< see revoke_while_they_start()
+    std::set<RunId> started_;
 };
+
+TEST_F(ExecutorTest, StartsNothingOfWhatWasRevokedAfterTheAnswer)
+{
+    std::vector<RunOrder> orders;
+    for (int i = 0; i < 60; ++i) orders.push_back(order("true"));
+    asio::io_context io(1);
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports(), &registry_);
+    testing::run(io, revoke_while_they_start(io, executor, orders));
+    for (const RunOrder& order : orders) {
+        const bool was_revoked = std::ranges::count(*revoked_, order.id) > 0;
+        EXPECT_NE(started_.contains(order.id), was_revoked) << order.id.job;
+    }
+}
 
 TEST_F(ExecutorTest, ReportsTheStartAndTheEnd)
 {
