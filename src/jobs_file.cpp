@@ -3,6 +3,7 @@
 #include "base/counted.hpp"
 #include "base/event.hpp"
 #include "cli/answer_fields.hpp"
+#include "cli/calendar_file.hpp"
 #include "cli/channel_file.hpp"
 #include "cli/crontab.hpp"
 #include "cli/exit_status.hpp"
@@ -30,6 +31,7 @@ constexpr auto retry_pause = 1s;
 struct Reading {
     std::vector<FileJob> jobs;
     std::vector<NoticeChannel> channels;
+    std::vector<Calendar> calendars;
     std::vector<std::string> mistakes;
     std::vector<std::string> notes;  ///< on what is read, but not as it is written
     std::string prefix;              ///< of the names of the jobs that are the file's own
@@ -66,9 +68,10 @@ Reading read_jobs(const std::filesystem::path& path)
     try {
         const std::string text = read_input(path.string());
         if (path.extension() == ".toml") {
-            JobFile file = read_job_file(text, path.string());
+            JobFile file = read_job_file(text, path.string(), read_input);
             reading.jobs = std::move(file.jobs);
             reading.channels = std::move(file.channels);
+            reading.calendars = std::move(file.calendars);
             reading.mistakes = std::move(file.mistakes);
         } else {
             reading = read_as_crontab(text, path);
@@ -116,14 +119,31 @@ asio::awaitable<void> apply_channels(OwnApi& api, const std::vector<NoticeChanne
 {
     if (channels.empty()) co_return;
     const json::value there = co_await api.get("/channel/list");
-    std::vector<ChannelCall> calls;
+    std::vector<FileCall> calls;
     try {
         calls = channel_calls(channels, there);
     } catch (const Failure& failure) {
         throw HttpError(http::status::bad_request, failure.what());
     }
-    for (ChannelCall& call : calls) {
+    for (FileCall& call : calls) {
         co_await api.post(std::move(call.target), std::move(call.parameters));
+    }
+}
+
+/// Throws HttpError.
+asio::awaitable<void> apply_calendars(OwnApi& api, const std::vector<Calendar>& calendars)
+{
+    if (calendars.empty()) co_return;
+    const json::value list = co_await api.get("/calendar/list");
+    std::vector<Calendar> node;
+    for (const std::string& name : known_calendars(calendars, list)) {
+        // No letter of the name of a calendar needs encoding.
+        const json::value shown = co_await api.get("/calendar/show?name=" + name);
+        node.push_back(calendar_of(shown));
+    }
+    for (FileCall& call : calendar_calls(calendars, node)) {
+        co_await api.post(std::move(call.target), std::move(call.parameters));
+        spdlog::info("jobs: calendar {}: {}", call.name, call.is_new ? "added" : "changed");
     }
 }
 
@@ -177,6 +197,7 @@ asio::awaitable<void> JobsFile::apply_once(OwnApi& api) const
     }
     for (const std::string& note : reading.notes) spdlog::warn("jobs: {}", note);
     co_await apply_channels(api, reading.channels);
+    co_await apply_calendars(api, reading.calendars);
     const json::value listed = co_await api.get("/cron/list");
     const std::vector<Job> node = own_jobs(listed, reading.prefix);
     constexpr bool prune = true;

@@ -1,19 +1,24 @@
 #include "cli/apply_command.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/calendar_file.hpp"
 #include "cli/channel_file.hpp"
 #include "cli/input_file.hpp"
 #include "cli/job_changes.hpp"
 #include "cli/job_options.hpp"
 #include "cli/text_width.hpp"
+#include "schedule/calendars.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace peercron {
@@ -40,6 +45,51 @@ struct ExportOptions : ApiOptions {
     JobFilters filters;
 };
 
+/// The calendars that somebody made, and that jobs name.
+std::set<std::string> named_calendars(const std::vector<Job>& jobs)
+{
+    std::set<std::string> names;
+    for (const Job& job : jobs) {
+        for (const std::string& word : job.calendar) {
+            const std::string_view name = CalendarTerm(word).name;
+            if (!is_built_in_calendar(name)) names.emplace(name);
+        }
+    }
+    return names;
+}
+
+std::vector<Calendar> read_calendars(ApiClient& client, const std::vector<std::string>& names)
+{
+    std::vector<Calendar> calendars;
+    for (const std::string& name : names) {
+        calendars.push_back(calendar_of(client.get("/calendar/show", {{"name", name}})));
+    }
+    return calendars;
+}
+
+/// All calendars, or only those that the jobs name, if these are not all jobs.
+std::vector<Calendar> calendars_of_file(ApiClient& client, const std::vector<Job>& jobs,
+                                        bool is_all)
+{
+    const std::set<std::string> named = named_calendars(jobs);
+    if (!is_all && named.empty()) return {};
+    json::value list;
+    try {
+        list = client.get("/calendar/list");
+    } catch (const Failure& failure) {
+        if (failure.status() == ExitStatus::not_found) return {};  // an older node has none
+        if (failure.status() != ExitStatus::not_allowed) throw;
+        if (!named.empty()) {
+            say(one_line(fmt::format("these calendars are not in the file: {} ({})",
+                                     fmt::join(named, ", "), failure.what())));
+        }
+        return {};
+    }
+    std::vector<std::string> names = made_calendars(list);
+    if (!is_all) std::erase_if(names, [&](const auto& name) { return !named.contains(name); });
+    return read_calendars(client, names);
+}
+
 ExitStatus export_jobs(const ExportOptions& options)
 {
     ApiClient client = make_client(options);
@@ -55,7 +105,8 @@ ExitStatus export_jobs(const ExportOptions& options)
     std::vector<Job> jobs = jobs_of(answer);
     const auto unnamed = std::stable_partition(jobs.begin(), jobs.end(),
                                                [](const Job& job) { return !job.name.empty(); });
-    print(write_job_file({jobs.begin(), unnamed}));
+    const std::vector<Job> named(jobs.begin(), unnamed);
+    print(write_job_file(named, calendars_of_file(client, named, query.empty())));
     for (auto job = unnamed; job != jobs.end(); ++job) {
         say(
             fmt::format("job {0} has no name, so it is not in the file; give it one with `peercron "
@@ -67,7 +118,7 @@ ExitStatus export_jobs(const ExportOptions& options)
 
 JobFile read_file(const std::string& name)
 {
-    JobFile file = read_job_file(read_input(name), name == "-" ? "stdin" : name);
+    JobFile file = read_job_file(read_input(name), name == "-" ? "stdin" : name, read_input);
     if (!file.mistakes.empty()) {
         throw Failure(ExitStatus::usage,
                       fmt::format("nothing was changed, because the file has mistakes:\n"
@@ -77,13 +128,41 @@ JobFile read_file(const std::string& name)
     return file;
 }
 
-void carry_out(ApiClient& client, const ChannelCall& call)
+/// The node's calendars that the file has, too.
+std::vector<Calendar> calendars_of_node(ApiClient& client, const JobFile& file)
+{
+    try {
+        const json::value list = client.get("/calendar/list");
+        return read_calendars(client, known_calendars(file.calendars, list));
+    } catch (const Failure& failure) {
+        throw Failure(failure.status(),
+                      fmt::format("nothing was changed: the calendars of the file cannot be "
+                                  "compared with the node's: {}",
+                                  failure.what()));
+    }
+}
+
+/// What makes channels and calendars those of the file.
+std::vector<FileCall> calls_before_jobs(ApiClient& client, const JobFile& file)
+{
+    std::vector<FileCall> calls;
+    if (!file.channels.empty()) {
+        calls = channel_calls(file.channels, client.get("/channel/list"));
+    }
+    if (!file.calendars.empty()) {
+        std::ranges::move(calendar_calls(file.calendars, calendars_of_node(client, file)),
+                          std::back_inserter(calls));
+    }
+    return calls;
+}
+
+void carry_out(ApiClient& client, const FileCall& call)
 {
     try {
         client.post(call.target, call.parameters);
     } catch (const Failure& failure) {
-        throw Failure(failure.status(), fmt::format("channel '{}': {}; no job was changed",
-                                                    one_line(call.channel), failure.what()));
+        throw Failure(failure.status(), fmt::format("{} '{}': {}; no job was changed", call.what,
+                                                    one_line(call.name), failure.what()));
     }
 }
 
@@ -154,12 +233,19 @@ std::string change_text(const JobChange& change, const Screen& screen)
     return text;
 }
 
-std::string channel_text(const ChannelCall& channel, const Screen& screen)
+JobChange::Kind kind_of(const FileCall& call)
 {
-    const JobChange::Kind kind = channel.is_new ? JobChange::Kind::add : JobChange::Kind::update;
-    return painted(screen, colour(kind),
-                   fmt::format("{} channel {}", sign(kind), one_line(channel.channel))) +
-           '\n';
+    return call.is_new ? JobChange::Kind::add : JobChange::Kind::update;
+}
+
+std::string call_text(const FileCall& call, const Screen& screen)
+{
+    const JobChange::Kind kind = kind_of(call);
+    std::string text = painted(screen, colour(kind),
+                               fmt::format("{} {} {}", sign(kind), call.what, one_line(call.name)));
+    text += '\n';
+    for (const FieldChange& field : call.fields) text += field_text(kind, field);
+    return text;
 }
 
 std::string_view action(JobChange::Kind kind)
@@ -175,28 +261,42 @@ std::string_view action(JobChange::Kind kind)
     return "";
 }
 
-json::object changes_json(const JobComparison& compared, const std::vector<ChannelCall>& channels,
+json::object fields_json(const std::vector<FieldChange>& fields)
+{
+    json::object changed;
+    for (const FieldChange& field : fields) {
+        changed[field.name] = {{"before", field.before}, {"after", field.after}};
+    }
+    return changed;
+}
+
+/// @param what "channel" or "calendar".
+json::array calls_json(const std::vector<FileCall>& calls, std::string_view what)
+{
+    json::array shown;
+    for (const FileCall& call : calls) {
+        if (call.what != what) continue;
+        json::object made{{"name", call.name}, {"action", action(kind_of(call))}};
+        if (!call.fields.empty()) made["fields"] = fields_json(call.fields);
+        shown.push_back(std::move(made));
+    }
+    return shown;
+}
+
+json::object changes_json(const JobComparison& compared, const std::vector<FileCall>& calls,
                           bool applied)
 {
-    json::array stored;
-    for (const ChannelCall& channel : channels) {
-        stored.push_back(
-            {{"name", channel.channel}, {"action", channel.is_new ? "add" : "update"}});
-    }
     json::array changes;
     for (const JobChange& change : compared.changes) {
-        json::object changed;
-        for (const FieldChange& field : change.fields) {
-            changed[field.name] = {{"before", field.before}, {"after", field.after}};
-        }
         changes.push_back(json::object{{"name", change.name},
                                        {"action", action(change.kind)},
-                                       {"fields", std::move(changed)}});
+                                       {"fields", fields_json(change.fields)}});
     }
     return {{"changes", std::move(changes)},
             {"unchanged", compared.unchanged},
             {"not_in_file", json::array(compared.others.begin(), compared.others.end())},
-            {"channels", std::move(stored)},
+            {"channels", calls_json(calls, "channel")},
+            {"calendars", calls_json(calls, "calendar")},
             {"applied", applied}};
 }
 
@@ -290,23 +390,20 @@ ExitStatus apply_file(const ApplyOptions& options)
     }
     ApiClient client = make_client(options.api);
     refuse_jobs_of_others(client, file);
-    std::vector<ChannelCall> channels;
-    if (!file.channels.empty()) {
-        channels = channel_calls(file.channels, client.get("/channel/list"));
-    }
+    const std::vector<FileCall> calls = calls_before_jobs(client, file);
     const std::vector<Job> node = jobs_of(client.get("/cron/list"));
     const JobComparison compared = compare_jobs(file.jobs, node, options.prune);
     if (!options.api.json) {
         const Screen screen = screen_of_stdout();
-        for (const ChannelCall& channel : channels) print(channel_text(channel, screen));
+        for (const FileCall& call : calls) print(call_text(call, screen));
         for (const JobChange& change : compared.changes) print(change_text(change, screen));
     }
     if (!options.dry_run) {
-        for (const ChannelCall& channel : channels) carry_out(client, channel);  // jobs name them
+        for (const FileCall& call : calls) carry_out(client, call);
         carry_out(client, compared.changes);
     }
     if (options.api.json) {
-        print_json(changes_json(compared, channels, !options.dry_run));
+        print_json(changes_json(compared, calls, !options.dry_run));
     } else {
         print(summary(compared, options));
     }
@@ -315,11 +412,13 @@ ExitStatus apply_file(const ApplyOptions& options)
 
 void add_export_command(CLI::App& app, Action& chosen)
 {
-    CLI::App& command = *app.add_subcommand("export", "Print the jobs that have names as a file");
+    CLI::App& command = *app.add_subcommand(
+        "export", "Print the jobs that have names, and the calendars, as a file");
     command.footer(
         "Example:\n"
         "  peercron export > jobs.toml\n"
-        "The file is for version control and for `peercron apply`.");
+        "The file is for version control and for `peercron apply`. With a filter it has only the\n"
+        "calendars that these jobs name.");
     auto options = std::make_shared<ExportOptions>();
     add_job_filters(command, options->filters);
     add_api_options(command, *options);
@@ -353,7 +452,13 @@ void add_apply_command(CLI::App& app, Action& chosen)
         "url = \"@/etc/peercron/ops-url\"   # what that file has\n"
         "every_job = true                 # or tags = [\"db\"]\n"
         "\n"
-        "Channels are written each time, before the jobs; others are left unchanged.");
+        "A calendar of the file, for jobs with calendar = [\"!freeze\"]:\n"
+        "[calendar.freeze]\n"
+        "dates = \"12-20..01-06\"           # or ical = \"@holidays.ics\", or both\n"
+        "remark = \"end of the year\"\n"
+        "\n"
+        "Both come before the jobs: channels are written each time, calendars when they differ.\n"
+        "Those that are not in the file are left unchanged, with --prune, too.");
     auto options = std::make_shared<ApplyOptions>();
     command.add_option("FILE", options->file, "The file; - is standard input")
         ->required()

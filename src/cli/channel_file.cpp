@@ -22,16 +22,16 @@ class ChannelReader {
 public:
     ChannelReader(const std::string& name, const toml::table& table,
                   std::vector<FileMistake>& mistakes)
-        : table_(table), mistakes_(mistakes)
+        : table_("channel", name, table, mistakes)
     {
         channel_.name = name;
     }
 
     NoticeChannel read()
     {
-        for (const auto& [key, node] : table_) read_key(key.str(), node);
-        if (!table_.contains("kind")) {
-            complain(table_, fmt::format("the kind is missing: {}", kinds()));
+        for (const auto& [key, node] : table_.table()) read_key(key.str(), node);
+        if (!table_.table().contains("kind")) {
+            table_.complain(table_.table(), fmt::format("the kind is missing: {}", kinds()));
         }
         return std::move(channel_);
     }
@@ -41,53 +41,27 @@ private:
     {
         const bool is_setting = std::ranges::count(channel_setting_names(), key) > 0;
         if (key == "kind") {
-            channel_.kind = read_text(key, node);
+            channel_.kind = table_.text(key, node);
             const bool is_known = find_channel_kind(channel_.kind) != nullptr;
             if (!is_known && !channel_.kind.empty()) {
-                complain(node, fmt::format("key 'kind': found {}, expected one of {}",
-                                           quote(channel_.kind), kinds()));
+                table_.complain(node, fmt::format("key 'kind': found {}, expected one of {}",
+                                                  quote(channel_.kind), kinds()));
             }
         } else if (key == "every_job") {
-            channel_.every_job = read_truth(key, node);
+            channel_.every_job = table_.truth(key, node);
         } else if (key == "stop") {
-            channel_.stop = read_truth(key, node);
+            channel_.stop = table_.truth(key, node);
         } else if (key == "tags") {
-            channel_.tags = read_tags(node);
+            channel_.tags = table_.texts(key, node);
         } else if (is_setting) {
-            channel_.settings.emplace(key, read_text(key, node));
+            channel_.settings.emplace(key, table_.text(key, node));
         } else {
-            complain(node, fmt::format("unknown key {}; allowed are kind, tags, every_job, stop, "
-                                       "and the settings of its kind (`peercron channel add "
-                                       "--help`)",
-                                       quote(key)));
+            table_.complain(node,
+                            fmt::format("unknown key {}; allowed are kind, tags, every_job, stop, "
+                                        "and the settings of its kind (`peercron channel add "
+                                        "--help`)",
+                                        quote(key)));
         }
-    }
-
-    std::string read_text(std::string_view key, const toml::node& node)
-    {
-        if (auto text = node.value_exact<std::string>()) return *std::move(text);
-        expect(key, node, "a text");
-        return {};
-    }
-
-    bool read_truth(std::string_view key, const toml::node& node)
-    {
-        if (const auto truth = node.value_exact<bool>()) return *truth;
-        expect(key, node, "true or false");
-        return false;
-    }
-
-    std::vector<std::string> read_tags(const toml::node& node)
-    {
-        std::vector<std::string> tags;
-        const toml::array* const list = node.as_array();
-        for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-            const auto tag = (*list)[i].value_exact<std::string>();
-            if (tag) tags.push_back(*tag);
-            if (!tag) expect("tags", (*list)[i], "a text");
-        }
-        if (list == nullptr) expect("tags", node, "a list of texts, as [\"one\", \"two\"]");
-        return tags;
     }
 
     static std::string kinds()
@@ -99,21 +73,8 @@ private:
         return names;
     }
 
-    void expect(std::string_view key, const toml::node& node, std::string_view what)
-    {
-        complain(node,
-                 fmt::format("key {}: found {}, expected {}", quote(key), type_of(node), what));
-    }
-
-    void complain(const toml::node& node, const std::string& what)
-    {
-        mistakes_.push_back(
-            {node.source().begin, fmt::format("channel {}: {}", quote(channel_.name), what)});
-    }
-
     NoticeChannel channel_;
-    const toml::table& table_;
-    std::vector<FileMistake>& mistakes_;
+    FileTable table_;
 };
 
 json::object channel_parameters(const NoticeChannel& channel)
@@ -140,17 +101,6 @@ json::object channel_parameters(const NoticeChannel& channel)
 
 }  // namespace
 
-std::string_view type_of(const toml::node& node)
-{
-    if (node.is_table()) return "a table";
-    if (node.is_array()) return "a list";
-    if (node.is_string()) return "a text";
-    if (node.is_integer()) return "an integer";
-    if (node.is_floating_point()) return "a fraction";
-    if (node.is_boolean()) return "true or false";
-    return "a date or a time";
-}
-
 NoticeChannel read_file_channel(const std::string& name, const toml::table& table,
                                 std::vector<FileMistake>& mistakes)
 {
@@ -170,16 +120,17 @@ std::string setting_value(std::string_view name, const std::string& given)
     return text;
 }
 
-std::vector<ChannelCall> channel_calls(const std::vector<NoticeChannel>& channels,
-                                       const json::value& there)
+std::vector<FileCall> channel_calls(const std::vector<NoticeChannel>& channels,
+                                    const json::value& there)
 {
-    std::vector<ChannelCall> calls;
+    std::vector<FileCall> calls;
     for (const NoticeChannel& channel : channels) {
-        calls.push_back({channel.name, true, "/channel/add", channel_parameters(channel)});
+        calls.push_back(
+            {"channel", channel.name, true, "/channel/add", channel_parameters(channel)});
     }
     for (const json::value& row : rows_of(there)) {
         const AnswerFields known(row);
-        const auto call = std::ranges::find(calls, known.text("name"), &ChannelCall::channel);
+        const auto call = std::ranges::find(calls, known.text("name"), &FileCall::name);
         if (call == calls.end()) continue;
         call->is_new = false;
         call->target = "/channel/update";

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "base/toml.hpp"
+#include "cli/file_call.hpp"
+#include "cli/file_table.hpp"
 #include "model/notice_channel.hpp"
 
-#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include <string>
@@ -11,15 +11,6 @@
 #include <vector>
 
 namespace peercron {
-
-/// What is wrong with a job file, and where.
-struct FileMistake {
-    toml::source_position place;
-    std::string what;
-};
-
-/// What a node of a file is, for people: "a text".
-std::string_view type_of(const toml::node& node);
 
 /// Reads the table [channel.NAME] of a job file: kind, tags, every_job, stop, and settings, of
 /// which "@FILE" stands for what that file has. Pure, so whether the settings make sense is not
@@ -31,19 +22,11 @@ NoticeChannel read_file_channel(const std::string& name, const toml::table& tabl
 /// Throws Failure usage.
 std::string setting_value(std::string_view name, const std::string& given);
 
-/// A call that makes a channel what the file says.
-struct ChannelCall {
-    std::string channel;
-    bool is_new = false;
-    std::string target;  ///< "/channel/add"
-    boost::json::object parameters;
-};
-
 /// The calls for all channels of a file. One that is there is written again: nobody can see whether
 /// its secrets are those of the file. A setting that is not in the file is taken out.
 /// @param there what /channel/list answers.
 /// Throws Failure usage for a channel that makes no sense.
-std::vector<ChannelCall> channel_calls(const std::vector<NoticeChannel>& channels,
-                                       const boost::json::value& there);
+std::vector<FileCall> channel_calls(const std::vector<NoticeChannel>& channels,
+                                    const boost::json::value& there);
 
 }  // namespace peercron

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cli/file_call.hpp"
 #include "cli/job_file.hpp"
 
 #include <boost/json/object.hpp>
@@ -14,12 +15,6 @@ namespace peercron {
 
 /// A job as the API shows it.
 Job job_of(const boost::json::value& answer);
-
-struct FieldChange {
-    std::string name;
-    std::string before;  ///< for people; empty for a new job
-    std::string after;   ///< empty for one that is deleted
-};
 
 /// The fields in which two jobs differ.
 std::vector<FieldChange> field_changes(const Job& before, const Job& after);

@@ -3,9 +3,12 @@
 #include "base/overloaded.hpp"
 #include "base/toml.hpp"
 #include "base/units.hpp"
+#include "cli/calendar_file.hpp"
 #include "cli/channel_file.hpp"
 #include "cli/field_text.hpp"
+#include "cli/file_table.hpp"
 #include "cli/moments.hpp"
+#include "cli/toml_text.hpp"
 #include "model/job_fields.hpp"
 #include "model/job_kinds.hpp"
 #include "schedule/quote.hpp"
@@ -386,7 +389,7 @@ private:
     bool schedule_read_ = false;
 };
 
-/// The tables of one kind, [job.NAME] or [channel.NAME].
+/// The tables of one kind, as [job.NAME].
 template <class Read>
 void read_tables(std::string_view what, const toml::table& tables, std::vector<Mistake>& mistakes,
                  const Read& read)
@@ -403,7 +406,8 @@ void read_tables(std::string_view what, const toml::table& tables, std::vector<M
     }
 }
 
-void read_root(const toml::table& root, JobFile& file, std::vector<Mistake>& mistakes)
+void read_root(const toml::table& root, const ReadFile& read_other, JobFile& file,
+               std::vector<Mistake>& mistakes)
 {
     const auto read_job = [&](const std::string& name, const toml::table& table) {
         file.jobs.push_back(JobReader(name, table, mistakes).read());
@@ -411,90 +415,24 @@ void read_root(const toml::table& root, JobFile& file, std::vector<Mistake>& mis
     const auto read_channel = [&](const std::string& name, const toml::table& table) {
         file.channels.push_back(read_file_channel(name, table, mistakes));
     };
+    const auto read_calendar = [&](const std::string& name, const toml::table& table) {
+        file.calendars.push_back(read_file_calendar(name, table, read_other, mistakes));
+    };
     for (const auto& [key, node] : root) {
         const std::string name(key.str());
         if (name == "job" && node.is_table()) {
             read_tables(name, *node.as_table(), mistakes, read_job);
         } else if (name == "channel" && node.is_table()) {
             read_tables(name, *node.as_table(), mistakes, read_channel);
+        } else if (name == "calendar" && node.is_table()) {
+            read_tables(name, *node.as_table(), mistakes, read_calendar);
         } else {
             mistakes.push_back(
-                {node.source().begin, fmt::format("found {}; a job file has tables [job.NAME] and "
-                                                  "[channel.NAME]",
+                {node.source().begin, fmt::format("found {}; a job file has tables [job.NAME], "
+                                                  "[channel.NAME] and [calendar.NAME]",
                                                   quote(name))});
         }
     }
-}
-
-bool is_control(char c)
-{
-    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
-}
-
-/// A character as it stands in a basic string of TOML.
-std::string escaped(char c)
-{
-    switch (c) {
-        case '"':
-            return "\\\"";
-        case '\\':
-            return "\\\\";
-        case '\n':
-            return "\\n";
-        case '\r':
-            return "\\r";
-        case '\t':
-            return "\\t";
-        default:
-            break;
-    }
-    if (is_control(c)) return fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    return {c};
-}
-
-/// On one line: in single quotes when that saves escapes, else in double quotes.
-std::string toml_line(std::string_view text)
-{
-    const bool has_escapes = text.find_first_of("\"\\") != std::string_view::npos;
-    const bool fits_literal =
-        text.find('\'') == std::string_view::npos && std::ranges::none_of(text, is_control);
-    if (has_escapes && fits_literal) return fmt::format("'{}'", text);
-    std::string quoted = "\"";
-    for (const char c : text) quoted += escaped(c);
-    quoted += '"';
-    return quoted;
-}
-
-/// On a line for each of its own.
-std::string toml_lines(std::string_view text)
-{
-    std::string quoted = "\"\"\"\n";
-    char before = '\0';
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        // Three in a row would end it; so would one right before the end.
-        const bool harmless = c == '"' && before != '"' && i + 1 < text.size();
-        if (c == '\n' || harmless) {
-            quoted += c;
-        } else {
-            quoted += escaped(c);
-        }
-        before = c;
-    }
-    return quoted + "\"\"\"";
-}
-
-std::string toml_text(std::string_view text)
-{
-    return text.find('\n') == std::string_view::npos ? toml_line(text) : toml_lines(text);
-}
-
-std::string toml_key(const std::string& name)
-{
-    constexpr std::string_view bare =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    const bool is_bare = name.find_first_not_of(bare) == std::string::npos;
-    return is_bare ? name : toml_line(name);
 }
 
 std::string toml_list(const JobField& field, const Job& job)
@@ -554,12 +492,12 @@ std::vector<std::string_view> job_file_keys()
     return keys;
 }
 
-JobFile read_job_file(std::string_view text, std::string_view source)
+JobFile read_job_file(std::string_view text, std::string_view source, const ReadFile& read_other)
 {
     JobFile file;
     std::vector<Mistake> mistakes;
     try {
-        read_root(parse_toml(text, source), file, mistakes);
+        read_root(parse_toml(text, source), read_other, file, mistakes);
     } catch (const toml::parse_error& error) {
         mistakes.push_back({error.source().begin, std::string(error.description())});
     }
@@ -573,7 +511,7 @@ JobFile read_job_file(std::string_view text, std::string_view source)
     return file;
 }
 
-std::string write_job_file(std::span<const Job> jobs)
+std::string write_job_file(std::span<const Job> jobs, std::span<const Calendar> calendars)
 {
     std::vector<const Job*> sorted;
     for (const Job& job : jobs) sorted.push_back(&job);
@@ -582,6 +520,7 @@ std::string write_job_file(std::span<const Job> jobs)
         "# The jobs of a peercron node. `peercron apply FILE` changes a node's jobs to match\n"
         "# this file; see `peercron apply --help`. A missing key means its default.\n";
     for (const Job* job : sorted) text += job_table(*job);
+    for (const Calendar& calendar : calendars) text += calendar_table(calendar);
     return text;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cli/input_file.hpp"
+#include "model/calendar.hpp"
 #include "model/job.hpp"
 #include "model/notice_channel.hpp"
 
@@ -22,19 +24,24 @@ struct FileJob {
 struct JobFile {
     std::vector<FileJob> jobs;            ///< by name
     std::vector<NoticeChannel> channels;  ///< likewise; see read_file_channel()
+    std::vector<Calendar> calendars;      ///< likewise; see read_file_calendar()
     std::vector<std::string> mistakes;    ///< all of them, each with file, line and column
 };
 
 /// The keys of a table of a job, as people read them.
 std::vector<std::string_view> job_file_keys();
 
-/// Reads a job file: TOML with a table [job.NAME] per job, and [channel.NAME] per channel, whose
-/// keys have the names of the API's fields. Pure. A key that is left out means the default, but
-/// `stop`. What only the node can judge (a name, how much a column takes) is left to it.
+/// Reads a job file: TOML with a table [job.NAME] per job, [channel.NAME] per channel and
+/// [calendar.NAME] per calendar, whose keys have the names of the API's fields. Pure, but for
+/// `read_other`. A key that is left out means the default, but `stop`. What only the node can judge
+/// (a name, how much a column takes) is left to it.
 /// @param source the file's name, for the mistakes.
-JobFile read_job_file(std::string_view text, std::string_view source);
+/// @param read_other reads a file that a calendar names; without it such a name is a mistake.
+JobFile read_job_file(std::string_view text, std::string_view source,
+                      const ReadFile& read_other = {});
 
-/// The jobs as a job file, by name, which read_job_file() reads back. All have names.
-std::string write_job_file(std::span<const Job> jobs);
+/// The jobs, by name, and the calendars as a job file, which read_job_file() reads back. All jobs
+/// have names.
+std::string write_job_file(std::span<const Job> jobs, std::span<const Calendar> calendars = {});
 
 }  // namespace peercron

@@ -96,7 +96,7 @@ def test_what_is_exported_is_what_is_applied(solo, file, tmp_path):
     assert (exported.returncode, exported.stderr) == (0, "")
     again = apply(solo, "-", "--json", text=exported.stdout)
     assert json.loads(again.stdout) == {"changes": [], "unchanged": 3, "not_in_file": [], "channels": [],
-                                        "applied": True}
+                                        "calendars": [], "applied": True}
     before = {name: {**job, "id": 0} for name, job in jobs(solo).items()}
     with running_solo() as other:
         assert apply(other, "-", text=exported.stdout).returncode == 0
@@ -263,6 +263,141 @@ def test_a_job_that_names_no_channel_of_the_node_is_refused(solo, file):
     file.write_text('[job.a]\nevery = "1h"\ncommand = "true"\nnotify = ["opps"]\n')
     done = apply(solo, file)
     assert done.returncode != 0 and "notify: given \"opps\", and there is no such channel" in done.stderr, done
+
+
+HOLIDAYS = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:a \"day\"\\, off\r\nDTSTART:20991225\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+
+CALENDARS = """\
+[job.report]
+cron_set = "0 0 12 * * *"
+command = "true"
+calendar = ["workdays", "!freeze", "!holidays"]
+
+[calendar.freeze]
+dates = '''
+12-20..01-06  # end of the year
+2099-07-01
+'''
+remark = "quiet"
+
+[calendar.holidays]
+ical = "@HERE/holidays.ics"
+"""
+
+
+def calendars(solo):
+    """What the node's own ones say, and since when."""
+    names = [row["name"] for row in solo.api("/calendar/list") if not row["built_in"]]
+    shown = {name: solo.api(f"/calendar/show?name={name}") for name in names}
+    return {name: tuple(row[key] for key in ("dates", "ical", "remark", "set_at")) for name, row in shown.items()}
+
+
+@pytest.fixture
+def calendar_file(tmp_path):
+    (tmp_path / "holidays.ics").write_bytes(HOLIDAYS.encode())
+    file = tmp_path / "jobs.toml"
+    file.write_text(CALENDARS.replace("HERE", str(tmp_path)))
+    return file
+
+
+def test_calendars_are_applied_before_the_jobs_that_name_them(solo, calendar_file):
+    solo.api("/calendar/add", name="of-others", dates="fri")
+    texts = []
+
+    def step(*arguments):
+        done = apply(solo, calendar_file, *arguments)
+        texts.append(transcript(["apply", "jobs.toml", *arguments], done, solo.url))
+
+    step("--dry-run")
+    assert set(calendars(solo)) == {"of-others"} and jobs(solo) == {}
+    step()
+    first = calendars(solo)
+    assert set(first) == {"of-others", "freeze", "holidays"}
+    assert first["freeze"][:3] == ("12-20..01-06  # end of the year\n2099-07-01\n", "", "quiet")
+    assert first["holidays"][:3] == ("", HOLIDAYS, "")
+    assert jobs(solo)["report"]["calendar"] == ["workdays", "!freeze", "!holidays"]
+    step()
+    assert calendars(solo) == first, "what is unchanged gets no new version"
+
+    calendar_file.write_text(calendar_file.read_text().replace("2099-07-01", "2099-07-02").replace('remark = "quiet"', ""))
+    step("--dry-run", "--json")
+    assert calendars(solo) == first
+    step("--prune")
+    second = calendars(solo)
+    assert second["freeze"][:3] == ("12-20..01-06  # end of the year\n2099-07-02\n", "", "")
+    assert (second["holidays"], second["of-others"]) == (first["holidays"], first["of-others"]), "--prune deletes no calendar"
+    check_golden("answers/apply_calendars", "\n".join(texts))
+
+
+def test_an_export_has_the_calendars_and_makes_them_again(solo, calendar_file):
+    solo.api("/calendar/add", name="of-nobody", dates="")
+    solo.api("/calendar/add", name="both", dates="12-24", ical=HOLIDAYS, remark="späßchen")
+    assert apply(solo, calendar_file).returncode == 0
+    exported = peercron("export", url=solo.url)
+    assert (exported.returncode, exported.stderr) == (0, "") and "workdays]" not in exported.stdout, exported
+    before = calendars(solo)
+    again = json.loads(apply(solo, "-", "--json", text=exported.stdout).stdout)
+    assert (again["changes"], again["calendars"]) == ([], []) and calendars(solo) == before
+    with running_solo() as other:
+        assert apply(other, "-", text=exported.stdout).returncode == 0
+        after = calendars(other)
+        plain = {name: tuple(text.replace("\r\n", "\n") for text in row[:3]) for name, row in before.items()}
+        assert {name: row[:3] for name, row in after.items()} == plain
+        assert jobs(other)["report"]["calendar"] == jobs(solo)["report"]["calendar"]
+        assert peercron("export", url=other.url).stdout == exported.stdout
+        assert "0 added, 0 changed, 0 deleted, 1 unchanged" in apply(other, "-", text=exported.stdout).stdout
+        assert calendars(other) == after
+
+
+def test_a_part_of_the_jobs_is_exported_with_the_calendars_that_it_names(solo, calendar_file):
+    assert apply(solo, calendar_file).returncode == 0
+    solo.add("true", "@daily", name="tagged", tags="db", calendar="weekends, !freeze")
+    solo.add("true", "@daily", name="other", tags="web", calendar="weekends")
+    exported = peercron("export", "--tag", "db", url=solo.url).stdout
+    assert re.findall(r"(?m)^\[(.*)\]$", exported) == ["job.tagged", "calendar.freeze"]
+    exported = peercron("export", "--tag", "web", url=solo.url).stdout
+    assert re.findall(r"(?m)^\[(.*)\]$", exported) == ["job.other"]
+
+
+def test_a_token_with_tags_exports_its_jobs_and_is_told_that_the_calendars_are_missing(solo, calendar_file):
+    assert apply(solo, calendar_file).returncode == 0
+    solo.add("true", "@daily", name="plain", tags="web")
+    solo.add("true", "@daily", name="frozen", tags="db", calendar="!freeze")
+    owner = peercron("token", "add", "root", "--role", "owner", url=solo.url).stdout.strip()
+
+    def limited_to(tag):
+        return peercron("token", "add", tag, "--role", "admin", "--tags", tag, url=solo.url, PEERCRON_TOKEN=owner).stdout.strip()
+
+    web = peercron("export", url=solo.url, PEERCRON_TOKEN=limited_to("web"))
+    assert web.returncode == 0 and "[job.plain]" in web.stdout and web.stderr == "", web
+    token = limited_to("db")
+    db = peercron("export", url=solo.url, PEERCRON_TOKEN=token)
+    assert db.returncode == 0 and "[job.frozen]" in db.stdout and "[calendar" not in db.stdout, db
+    assert "these calendars are not in the file: freeze (db is limited to jobs with the tags db" in db.stderr, db
+    calendar_file.write_text('[job.new]\nevery = "1h"\ncommand = "true"\ntags = ["db"]\n[calendar.freeze]\ndates = "fri"\n')
+    refused = peercron("apply", calendar_file, url=solo.url, PEERCRON_TOKEN=token)
+    assert refused.returncode == 5 and "nothing was changed: the calendars of the file" in refused.stderr, refused
+
+
+def test_mistakes_in_calendars_change_nothing_and_are_told_with_the_others(solo, calendar_file):
+    bad = calendar_file.read_text().replace("2099-07-01", "2099-07-32").replace("holidays.ics", "gone.ics").replace(
+        "cron_set", "cronset")
+    calendar_file.write_text(bad + '[calendar.weekends]\ndates = "fri"\n[calendar.good]\ndates = "fri"\ndate = "fri"\n')
+    done = apply(solo, calendar_file)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith("peercron: nothing was changed, because the file has mistakes:\n")
+    for words in (":2:11: job 'report': unknown key 'cronset'", ":7:9: calendar 'freeze': key 'dates': line 2: given \"2099-07-32\"",
+                  ":14:8: calendar 'holidays': key 'ical': ", "gone.ics cannot be read: No such file",
+                  ":15:1: calendar 'weekends': it is always there (sat..sun), and cannot be changed",
+                  ":19:8: calendar 'good': unknown key 'date'; allowed are dates, ical and remark"):
+        assert words in done.stderr, done.stderr
+    assert calendars(solo) == {} and jobs(solo) == {}
+
+
+def test_a_node_that_knows_no_calendars_is_exported_all_the_same(fake):
+    fake.answers.update({"GET /cron/list": []})
+    done = peercron("export", url=fake.url)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("# The jobs"), done
 
 
 DKRON = [

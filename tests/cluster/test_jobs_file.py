@@ -71,6 +71,30 @@ def test_of_a_crontab_only_the_jobs_that_came_from_it_are_its_own(tmp_path):
         assert list(jobs.values()) == ["echo one"]
 
 
+def test_calendars_of_the_file_come_before_its_jobs_and_stay_when_they_are_gone_from_it(tmp_path):
+    (tmp_path / "holidays.ics").write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20991225\nEND:VEVENT\nEND:VCALENDAR\n")
+    file = tmp_path / "jobs.toml"
+    text = JOBS + f"calendar = ['!freeze']\n[calendar.freeze]\ndates = 'fri'\n[calendar.days]\nical = '@{tmp_path}/holidays.ics'\n"
+    file.write_text(text)
+    with running_solo(["--jobs", str(file)]) as solo:
+        def calendars():
+            shown = [solo.api(f"/calendar/show?name={name}") for name in ("days", "freeze")]
+            return [(row["dates"], row["events"], row["set_at"], row["set_by"].split()[0:2]) for row in shown]
+
+        wait_until(lambda: "2 jobs changed, 0 refused" in solo.log("node"), 20, lambda: solo.log("node"))
+        first = calendars()
+        assert [row[:2] for row in first] == [("", 1), ("fri", 0)] and first[0][3] == ["jobs", "file"]
+        reload(solo, "0 jobs changed, 0 refused, 2 as they were")
+        assert calendars() == first
+        file.write_text(text.replace("'fri'", "'sat'"))
+        reload(solo, "0 jobs changed, 0 refused, 2 as they were")
+        second = calendars()
+        assert second[0] == first[0] and second[1][0] == "sat"
+        file.write_text(JOBS)
+        reload(solo, "1 job changed, 0 refused, 1 as they were")
+        assert calendars() == second
+
+
 def test_a_job_that_the_node_refuses_keeps_no_other_back(tmp_path):
     file = tmp_path / "jobs.toml"
     file.write_text(JOBS + "run_as = 'nobody'\n")

@@ -93,6 +93,44 @@ TEST(JobFileTest, MistakesInChannelsAreAllTold)
                             HasSubstr("9:8: channel 'c': unknown key 'urll'")));
 }
 
+TEST(JobFileTest, CalendarsStandBesideJobs)
+{
+    const JobFile file = read_job_file(
+        "[job.a]\nevery = 5\ncommand = 'x'\ncalendar = ['!freeze']\n"
+        "[calendar.holidays]\ndates = \"\"\"\n12-25..12-26  # Christmas\n05-01\"\"\"\n"
+        "[calendar.freeze]\ndates = '12-20..01-06'\nremark = 'end of the year'\n",
+        "jobs.toml");
+    EXPECT_THAT(file.mistakes, IsEmpty());
+    EXPECT_THAT(file.jobs, SizeIs(1));
+    Calendar freeze;
+    freeze.name = "freeze";
+    freeze.dates = "12-20..01-06";
+    freeze.remark = "end of the year";
+    Calendar holidays;
+    holidays.name = "holidays";
+    holidays.dates = "12-25..12-26  # Christmas\n05-01";
+    EXPECT_THAT(file.calendars, ElementsAre(freeze, holidays));
+}
+
+TEST(JobFileTest, MistakesInCalendarsAreToldWithThoseOfJobs)
+{
+    EXPECT_THAT(
+        mistakes("calendar.a = 5\n[calendar.b]\nremark = 'x'\n[calendar.'c d']\ndates = 'fri'\n"
+                 "[calendar.workdays]\ndates = 'fri'\n[calendar.e]\ndates = ['fri']\nical = 5\n"
+                 "day = 'fri'\n[job.f]\nevery = 5\n"),
+        ElementsAre(
+            HasSubstr("1:14: calendar 'a': found an integer, expected a table [calendar.NAME]"),
+            HasSubstr("2:1: calendar 'b': its days are missing: dates, or ical, or both"),
+            HasSubstr("4:1: calendar 'c d': the name of a calendar, of at most 64 letters, "
+                      "digits, _, - and ., is allowed"),
+            HasSubstr("6:1: calendar 'workdays': it is always there (mon..fri), and cannot be "
+                      "changed; another name is allowed"),
+            HasSubstr("9:9: calendar 'e': key 'dates': found a list, expected a text"),
+            HasSubstr("10:8: calendar 'e': key 'ical': found an integer, expected a text"),
+            HasSubstr("11:7: calendar 'e': unknown key 'day'; allowed are dates, ical and remark"),
+            HasSubstr("12:1: job 'f': the command is missing")));
+}
+
 TEST(JobFileTest, TextThatNestsVeryDeepIsAMistake)
 {
     std::string deep = "a";
@@ -181,8 +219,8 @@ TEST(JobFileTest, AllMistakesAreNamedByTheirPlace)
     EXPECT_THAT(
         mistakes("x = 1\n[job.b]\ncomand = 'x'\ncron_set = '99 * * * * *'\ntimeout = 'soon'\n"),
         ElementsAre(
-            "jobs.toml:1:5: found 'x'; a job file has tables [job.NAME] and "
-            "[channel.NAME]",
+            "jobs.toml:1:5: found 'x'; a job file has tables [job.NAME], [channel.NAME] and "
+            "[calendar.NAME]",
             "jobs.toml:2:1: job 'b': the command is missing",
             HasSubstr("jobs.toml:3:10: job 'b': unknown key 'comand'; allowed are cron_set"),
             "jobs.toml:4:12: job 'b': second '99': 99 is out of range; allowed is 0-59",
