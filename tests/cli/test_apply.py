@@ -373,7 +373,7 @@ def test_a_token_with_tags_exports_its_jobs_and_is_told_that_the_calendars_are_m
     token = limited_to("db")
     db = peercron("export", url=solo.url, PEERCRON_TOKEN=token)
     assert db.returncode == 0 and "[job.frozen]" in db.stdout and "[calendar" not in db.stdout, db
-    assert "these calendars are not in the file: freeze (db is limited to jobs with the tags db" in db.stderr, db
+    assert "these calendars are not in the file: freeze (\"db\" is limited to jobs with the tags db" in db.stderr, db
     calendar_file.write_text('[job.new]\nevery = "1h"\ncommand = "true"\ntags = ["db"]\n[calendar.freeze]\ndates = "fri"\n')
     refused = peercron("apply", calendar_file, url=solo.url, PEERCRON_TOKEN=token)
     assert refused.returncode == 5 and "nothing was changed: the calendars of the file" in refused.stderr, refused
