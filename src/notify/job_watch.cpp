@@ -3,11 +3,13 @@
 #include "notify/notice_json.hpp"
 
 #include <boost/json/array.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 
 namespace peercron {
@@ -15,6 +17,16 @@ namespace peercron {
 namespace json = boost::json;
 
 namespace {
+
+/// What the text of most jobs takes as JSON, on the stack; more of it comes from the heap.
+class Scratch {
+public:
+    json::storage_ptr storage() { return &resource_; }
+
+private:
+    std::array<unsigned char, 2048> memory_;
+    json::monotonic_resource resource_{memory_.data(), memory_.size()};
+};
 
 std::size_t place_of_alarm(NoticeKind kind)
 {
@@ -43,7 +55,8 @@ Alarm read_alarm(const json::value& value)
 
 WatchedJob read(std::string_view text)
 {
-    const json::value document = json::parse(text);
+    Scratch scratch;
+    const json::value document = json::parse(text, scratch.storage());
     const json::object& object = document.as_object();
     WatchedJob watched;
     watched.watched_since = read_time(object.at("watched_since"));
@@ -102,17 +115,20 @@ const std::optional<Alarm>& WatchedJob::alarm(NoticeKind kind) const
 
 std::string watch_text(const WatchedJob& watched)
 {
-    json::object object{{"watched_since", to_json(watched.watched_since)},
-                        {"newest_end", to_json(watched.newest_end)},
-                        {"changes", to_json(watched.changes)}};
+    Scratch scratch;
+    json::object object(scratch.storage());
+    object["watched_since"] = to_json(watched.watched_since);
+    object["newest_end"] = to_json(watched.newest_end);
+    object["changes"] = to_json(watched.changes);
     for (std::size_t i = 0; i < alarm_kinds.size(); ++i) {
         if (watched.alarms[i]) object[to_string(alarm_kinds[i])] = alarm_json(*watched.alarms[i]);
     }
     if (watched.last_success) object["last_success"] = to_json(*watched.last_success);
     if (watched.last_run) {
-        object["last_run"] = json::array{
-            watched.last_run->job, to_json(watched.last_run->scheduled_at),
-            watched.last_run->attempt, to_string(watched.last_state), watched.last_run->part};
+        object["last_run"] = json::array(
+            {watched.last_run->job, to_json(watched.last_run->scheduled_at),
+             watched.last_run->attempt, to_string(watched.last_state), watched.last_run->part},
+            scratch.storage());
     }
     if (!watched.fires.empty()) {
         json::array fires;
