@@ -992,6 +992,9 @@ class Judge:
             return "nothing was wrong" if self.is_calm(at) or at > self.case.marks["quiet"] else ""
         if self.faults_in(at - CALM_BEFORE, at - AFTERMATH, STORE | {"kill-all", "pause-all"}):
             return ""
+        # Another one of Consul's may have left no dispatcher, so that the plan ended before this fault did.
+        if any(fault not in faults for fault in self.faults_in(at - CALM_BEFORE, at - AFTERMATH, CONSUL)):
+            return ""
         for fault in faults:
             if fault["kind"] in ON_TIME:
                 continue

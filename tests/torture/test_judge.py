@@ -719,6 +719,16 @@ def test_a_fire_delayed_by_the_dispatchers_end_is_found(scene, kind):
     assert scene.broken() == ["late"]
 
 
+@pytest.mark.parametrize("before, wanted", [("consul-stop", []), ("kill-worker", ["late"])])
+def test_a_fire_may_be_late_when_consul_fails_again_before_a_node_is_elected(scene, before, wanted):
+    token = scene.job(cron="*/5 * * * * *")
+    scene.fault(before, 22, 23)
+    scene.fault("consul-pause", 23.5, 38)
+    scene.forget(token, 40)
+    scene.ran(token, 40, late=4, node=NODES[1])
+    assert scene.broken() == wanted
+
+
 def test_a_fire_that_a_paused_node_held_itself_may_be_late(scene):
     token = scene.job(cron="*/5 * * * * *")
     scene.fault("pause-dispatcher", 18, 24, NODES[0])
