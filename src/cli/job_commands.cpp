@@ -9,6 +9,7 @@
 #include "cli/job_options.hpp"
 #include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
+#include "cli/pause_text.hpp"
 #include "cli/run_follow.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
@@ -94,6 +95,9 @@ std::string next_run_text(const json::value& job)
     if (fields.text("kind") == policy_name(JobKind::daemon)) return ", kept alive";
     if (!fields.list("run_after").empty()) return ", which runs after other jobs";
     const std::string next = time_text_in(fields.text("time_zone"), fields.millis("next_run_at"));
+    if (const auto pause = fields.object("paused"); pause && next.empty()) {
+        return ", paused " + pause_text(*pause);
+    }
     return next.empty() ? ", but it will not run: its schedule, window or limit allow no fire"
                         : ", next run " + next;
 }

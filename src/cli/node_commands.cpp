@@ -5,6 +5,7 @@
 #include "cli/job_names.hpp"
 #include "cli/moment_options.hpp"
 #include "cli/moments.hpp"
+#include "cli/pause_text.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
 
@@ -105,6 +106,19 @@ std::string ledger_text(const json::object& status, const Screen& screen)
     return text;
 }
 
+/// "paused: all jobs until 2026-11-21 23:00:00, by ops", for each.
+std::string active_pauses_text(const json::array& pauses, const Screen& screen)
+{
+    std::string text;
+    for (const json::value& value : pauses) {
+        const AnswerFields pause(value);
+        text += painted(screen, Colour::yellow,
+                        fmt::format("paused: {} {}", pause_scope(pause), pause_text(pause))) +
+                "\n";
+    }
+    return text;
+}
+
 std::string status_text(const json::object& status, const std::string& url)
 {
     const Screen screen = screen_of_stdout();
@@ -113,9 +127,27 @@ std::string status_text(const json::object& status, const std::string& url)
     const bool knows_ledger = !status.at("jobs").is_null();
     if (knows_ledger) {
         text += job_counts_text(status.at("jobs"));
+        text += active_pauses_text(rows_of(status.at("pauses")), screen);
     }
     text += "\n" + nodes_text(nodes.list("nodes"), screen);
     return knows_ledger ? text + ledger_text(status, screen) : text;
+}
+
+/// Those that keep jobs from starting now, but for those of single jobs: these are counted as
+/// stopped are.
+json::array active_pauses(ApiClient& client)
+{
+    json::array active;
+    try {
+        const json::value pauses = client.get("/pause/list");
+        for (const json::value& value : rows_of(pauses)) {
+            const AnswerFields pause(value);
+            if (pause.flag("active") && pause.number_or("cron_id", 0) == 0) active.push_back(value);
+        }
+    } catch (const Failure& failure) {
+        if (failure.status() != ExitStatus::not_found) throw;  // an older node has none
+    }
+    return active;
 }
 
 void ask_ledger(ApiClient& client, json::object& status)
@@ -124,6 +156,7 @@ void ask_ledger(ApiClient& client, json::object& status)
     const Query from{{"from", std::to_string(since.time_since_epoch().count())}};
     json::object known;
     known["jobs"] = client.get("/cron/count");
+    known["pauses"] = active_pauses(client);
     known["missed"] = newest_missed(client, from, rows_shown);
     known["failed"] = newest_failed(client, from, rows_shown);
     for (auto& [name, value] : known) status[name] = std::move(value);
@@ -135,7 +168,7 @@ ExitStatus show_status(const ApiOptions& options)
     json::object status;
     status["health"] = client.get("/health");
     status["nodes"] = client.get("/node/list");
-    for (const char* const name : {"jobs", "missed", "failed"}) status[name] = nullptr;
+    for (const char* const name : {"jobs", "pauses", "missed", "failed"}) status[name] = nullptr;
     std::string trouble;
     try {
         ask_ledger(client, status);

@@ -25,9 +25,20 @@ std::string pause_text(const AnswerFields& pause)
 {
     const std::string reason = pause.text("reason");
     const std::string until = local_time_text(pause.millis("until"));
-    return fmt::format("{}{}, by {}", until.empty() ? "until it is resumed" : "until " + until,
-                       reason.empty() ? "" : ": " + one_line(reason),
-                       one_line(pause.text("made_by")));
+    const auto begin = pause.millis("begins_at");
+    const bool is_to_come = begin && *begin > std::chrono::system_clock::now();
+    return fmt::format(
+        "{}{}{}, by {}", is_to_come ? fmt::format("from {} ", local_time_text(begin)) : "",
+        until.empty() ? "until somebody ends it" : "until " + until,
+        reason.empty() ? "" : ": " + one_line(reason), one_line(pause.text("made_by")));
+}
+
+std::string pause_scope(const AnswerFields& pause)
+{
+    const std::string tag = pause.text("tag");
+    if (!tag.empty()) return "tag " + one_line(tag);
+    const std::int64_t job = pause.number_or("cron_id", 0);
+    return job == 0 ? std::string("all jobs") : fmt::format("job {}", job);
 }
 
 namespace {
@@ -42,13 +53,10 @@ struct PauseOptions : ApiOptions {
     bool all = false;
 };
 
-/// "all jobs", "tag db", "job backup".
-std::string scope_of(const AnswerFields& pause)
+/// A variable of the shell that is not set must not pause everything.
+std::string not_empty(const std::string& given)
 {
-    const std::string tag = pause.text("tag");
-    if (!tag.empty()) return "tag " + one_line(tag);
-    const std::int64_t job = pause.number_or("cron_id", 0);
-    return job == 0 ? std::string("all jobs") : fmt::format("job {}", job);
+    return given.empty() ? "given \"\"; leave the option out, or say what it should be" : "";
 }
 
 std::string state_of_pause(const AnswerFields& pause)
@@ -68,7 +76,7 @@ std::string pauses_text(const json::array& pauses, const Screen& screen)
         const auto ended_at = pause.millis("ended_at");
         const std::string state = state_of_pause(pause);
         table.add({{pause.number_text("id")},
-                   {scope_of(pause)},
+                   {pause_scope(pause)},
                    {state, state == "paused" ? Colour::yellow : Colour::dim},
                    {local_time_text(pause.millis("begins_at"))},
                    {local_time_text(ended_at ? ended_at : pause.millis("until"))},
@@ -124,7 +132,7 @@ ExitStatus add_pause(const PauseOptions& options)
     if (options.json) {
         print_json(data);
     } else {
-        print(fmt::format("pause {} of {} {}\n", pause.number_text("id"), scope_of(pause),
+        print(fmt::format("pause {} of {} {}\n", pause.number_text("id"), pause_scope(pause),
                           pause_text(pause)));
     }
     return ExitStatus::done;
@@ -148,7 +156,8 @@ ExitStatus end_pauses(const PauseOptions& options)
     } else {
         for (const json::value& value : ended) {
             const AnswerFields pause(value);
-            print(fmt::format("pause {} of {} ended\n", pause.number_text("id"), scope_of(pause)));
+            print(
+                fmt::format("pause {} of {} ended\n", pause.number_text("id"), pause_scope(pause)));
         }
     }
     return ExitStatus::done;
@@ -175,13 +184,18 @@ void add_pause_commands(CLI::App& app, Action& chosen)
         "  peercron pause add --tag db --from 22:00 --until 23:00\n"
         "`peercron job stop JOB --until 23:00` pauses one job.");
     add.add_option("--tag", options->tag, "Only jobs with this tag; without it all")
+        ->check(not_empty)
         ->type_name("TAG");
-    add.add_option("--from", options->from, "When it begins; without it now")->type_name("TIME");
+    add.add_option("--from", options->from, "When it begins; without it now")
+        ->check(not_empty)
+        ->type_name("TIME");
     add.add_option("--until", options->until,
                    "When it ends by itself; without it `peercron pause end` ends it")
+        ->check(not_empty)
         ->type_name("TIME");
     add.add_option("--for", options->length,
                    "How long it lasts, as 10m or 1h30m; in place of --until")
+        ->check(not_empty)
         ->type_name("DURATION");
     add.add_option("--reason", options->reason, "Why, for the rows of the fires that are skipped")
         ->type_name("TEXT");
@@ -194,8 +208,11 @@ void add_pause_commands(CLI::App& app, Action& chosen)
         "Examples:\n  peercron pause end\n  peercron pause end --tag db\n"
         "  peercron pause end 12");
     end.add_option("ID", options->id, "Of one pause, as `peercron pause list` shows it")
+        ->check(not_empty)
         ->type_name("");
-    end.add_option("--tag", options->tag, "The pauses of this tag")->type_name("TAG");
+    end.add_option("--tag", options->tag, "The pauses of this tag")
+        ->check(not_empty)
+        ->type_name("TAG");
     add_api_options(end, *options);
     on_parsed(end, chosen, [options] { return end_pauses(*options); });
 

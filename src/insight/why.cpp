@@ -172,6 +172,7 @@ private:
             break;
         }
         if (found_.row) choose_part(found_.row->run.id);
+        if (found_.row) go_back_to_what_ran();
         if (!version_.schedule || version_.job->stop) return;
         const Window window{version_.job->start_time, version_.job->end_time};
         is_due_ = version_.schedule->next_in_window(second - 1s, window) == second;
@@ -204,6 +205,24 @@ private:
         const RunId& id = worst->run.id;
         parts_text_ =
             fmt::format(" This is part {} of {}, of which {}.", id.part, id.parts, counts);
+    }
+
+    /// A further attempt that did not run says only why the fire was not tried again; how it ended
+    /// says the one before.
+    void go_back_to_what_ran()
+    {
+        const RunReport& newest = found_.row->run;
+        if (newest.id.attempt == 1 || newest.started_at || !is_final(newest.state)) return;
+        const LogRow* before = nullptr;
+        for (const LogRow& row : known_.rows) {
+            const RunId& id = row.run.id;
+            if (!is_same_fire(id, newest.id) || id.part != newest.id.part) continue;
+            if (id.attempt >= newest.id.attempt || !row.run.started_at) continue;
+            if (before == nullptr || before->run.id.attempt < id.attempt) before = &row;
+        }
+        if (before == nullptr) return;
+        given_up_text_ = fmt::format(" It was not tried again{}.", because(newest.reason));
+        found_.row = *before;
     }
 
     std::string when(WallTime time) const { return local_text(time, *version_.zone); }
@@ -329,7 +348,7 @@ private:
         }
         if (!run.run_server.empty()) add("node", fmt::format("at {}", run.run_server));
         note_blocker(row);
-        found_.answer = sentence(row) + parts_text_;
+        found_.answer = sentence(row) + given_up_text_ + parts_text_;
     }
 
     void note_blocker(const LogRow& row)
@@ -609,7 +628,8 @@ private:
     Calendars calendars_;                  ///< if the job names any
     std::optional<std::string> excluded_;  ///< why calendars exclude a fire of the moment
     bool is_due_ = false;
-    std::string parts_text_;  ///< how the parts of the fire went, if it has several
+    std::string parts_text_;     ///< how the parts of the fire went, if it has several
+    std::string given_up_text_;  ///< why there was no further attempt, if one was due
 };
 
 }  // namespace

@@ -214,6 +214,13 @@ void JobStatistics::add_part(const EndedRun& run)
 
 void JobStatistics::add_fire(const EndedRun& run)
 {
+    EndedRun fire = run;
+    if (run.attempt > 1 && !did_run(run.outcome)) {
+        // It was due because the one before had failed, or nobody knew of its end: that stays.
+        const bool is_known =
+            last_at_ == run.scheduled_at && last_outcome_ && did_run(*last_outcome_);
+        fire.outcome = is_known ? *last_outcome_ : Outcome::failed;
+    }
     if (did_run(run.outcome) && !run.was_lost) ++runs_;
     if (!did_run(run.outcome) && run.was_lost) --runs_;  // it was taken to have run, and had not
     if (run.outcome == Outcome::success) {
@@ -222,10 +229,10 @@ void JobStatistics::add_fire(const EndedRun& run)
     }
     if (!last_at_ || run.scheduled_at >= *last_at_) {
         last_at_ = run.scheduled_at;
-        last_outcome_ = run.outcome;
+        last_outcome_ = fire.outcome;
     }
-    follow_failures(run);
-    add_tick(run);
+    follow_failures(fire);
+    add_tick(fire);
 }
 
 void JobStatistics::add_measures(const EndedRun& run)

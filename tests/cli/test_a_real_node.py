@@ -207,6 +207,29 @@ def test_a_pause_lasts_as_long_as_it_is_said(node):
     node("pause", "end", "--tag", "db")
 
 
+def test_a_variable_that_is_not_set_pauses_nothing(node):
+    for words in (["add", "--for", ""], ["add", "--until", ""], ["add", "--from", "", "--for", "1m"],
+                  ["add", "--tag", "", "--for", "1m"], ["end", "--tag", ""], ["end", ""]):
+        assert 'given ""' in node("pause", *words, expect=2).stderr, words
+    assert data(node("pause", "list", "--json")) == []
+
+
+def test_what_is_paused_is_said_where_one_looks(node):
+    node("job", "add", "--every", "1h", "--name", "hourly", "true")
+    node("job", "stop", "hourly")
+    begin = f"{datetime.datetime.now() + datetime.timedelta(hours=2):%Y-%m-%d %H:%M:00}"
+    assert f"of tag none from {begin} until 2099-01-01" in node(
+        "pause", "add", "--tag", "none", "--from", begin, "--until", "2099-01-01").stdout
+    assert "paused" not in node("status").stdout
+    node("pause", "add", "--reason", "upgrade")
+    assert "paused: all jobs until somebody ends it: upgrade, by " in node("status").stdout
+    assert len(data(node("status", "--json"))["pauses"]) == 1
+    assert ", paused until somebody ends it: upgrade, by " in node("job", "start", "hourly").stdout
+    node("pause", "end")
+    node("pause", "end", "--tag", "none")
+    assert ", next run " in node("job", "start", "hourly").stdout
+
+
 def test_a_span_that_has_begun_ends_after_its_begin(node):
     """What an hour is called at half past is no span of minus 23 hours."""
     begin, end = (f"{datetime.datetime.now() + datetime.timedelta(hours=hours):%H:%M:%S}" for hours in (-1, 1))

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 constexpr WallTime midnight = from_unix_millis(1'795'219'200'000);  // 2026-11-21T00:00:00Z
@@ -122,6 +124,25 @@ TEST_F(WhyTest, AttemptsAreCountedWhereThereMayBeSeveral)
     third.retry_at = midnight + 13h;
     EXPECT_EQ(explain(known_).verdict, Verdict::retrying);
     EXPECT_THAT(explain(known_).answer, HasSubstr("attempt 3 starts at 2026-11-21 13:00:00"));
+}
+
+TEST_F(WhyTest, AnAttemptThatDidNotRunDoesNotHideTheOneThatFailed)
+{
+    job_.retries = 3;
+    known_.revisions.back().after = job_;
+    LogRow& first = ended(RunState::failed);
+    first.run.exit_code = 7;
+    for (const RunState state : {RunState::skipped, RunState::revoked, RunState::killed}) {
+        known_.rows.erase(known_.rows.begin(), std::prev(known_.rows.end()));
+        LogRow& second = row(state, fire_);
+        second.run.id.attempt = 2;
+        second.run.reason = {Cause::superseded, "the next fire is due before"};
+        const Explanation why = explain(known_);
+        EXPECT_EQ(why.verdict, Verdict::failed) << to_string(state);
+        EXPECT_THAT(why.answer,
+                    HasSubstr("failed after 3 m 12 s with exit code 7 (attempt 1 of 4)"));
+        EXPECT_THAT(why.answer, EndsWith("It was not tried again: the next fire is due before."));
+    }
 }
 
 TEST_F(WhyTest, ARunThatWaitsForANodeSaysForWhich)

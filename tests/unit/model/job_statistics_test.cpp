@@ -55,6 +55,31 @@ TEST(JobStatisticsTest, UsualFiguresAreThoseOfRunsThatSucceeded)
     EXPECT_EQ(past.lateness().quantile(0.99), 3);
 }
 
+TEST(JobStatisticsTest, AFireWhoseFurtherAttemptDoesNotRunHasEndedAsBefore)
+{
+    for (const Outcome before : {Outcome::failed, Outcome::timeout, Outcome::lost}) {
+        for (const Outcome not_run : {Outcome::skipped, Outcome::missed}) {
+            JobStatistics past;
+            past.add(ended(t0, before));
+            EndedRun further = ended(t0, not_run);
+            further.attempt = 2;
+            past.add(further);
+            EXPECT_EQ(past.last_outcome(), before);
+            ASSERT_THAT(past.ticks(), SizeIs(1));
+            EXPECT_EQ(past.ticks().front().outcome, before);
+            EXPECT_EQ(past.failures_in_row(), is_failure(before) ? 1 : 0);
+            EXPECT_EQ(past.runs(), 1);
+        }
+    }
+    // The row of the attempt before may come later, or have been deleted.
+    JobStatistics past;
+    EndedRun further = ended(t0, Outcome::skipped);
+    further.attempt = 2;
+    past.add(further);
+    EXPECT_EQ(past.last_outcome(), Outcome::failed);
+    EXPECT_EQ(past.runs(), 0);
+}
+
 TEST(JobStatisticsTest, FailuresInARowEndWithASuccess)
 {
     JobStatistics past;
