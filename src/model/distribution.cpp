@@ -83,7 +83,7 @@ std::optional<std::int64_t> Distribution::quantile(double share) const
 
 std::string Distribution::to_text() const
 {
-    constexpr std::size_t longest_bucket = 24;  // "487:9223372036854775807,"
+    constexpr std::size_t longest_bucket = 24;                 // "487:9223372036854775807,"
     std::string text(buckets_.size() * longest_bucket, '\0');  // appending each takes longer
     char* const end = text.data() + text.size();
     char* at = text.data();
