@@ -71,8 +71,9 @@ public:
         const auto job = jobs_.find(row.run.id.job);
         if (job == jobs_.end()) return;
         const LogRow ended = not_after(now_, row);
-        add(job->second,
-            rules_.ended(job->second, ended, watch_of(job->second), usual_[job->first]));
+        const std::optional<LogRow> before = attempt_before(row.run);
+        add(job->second, rules_.ended(job->second, ended, watch_of(job->second), usual_[job->first],
+                                      before ? &*before : nullptr));
     }
 
     void slow(const LogRow& row)
@@ -113,6 +114,14 @@ public:
     }
 
 private:
+    /// Of a further attempt that did not run.
+    std::optional<LogRow> attempt_before(const RunReport& run) const
+    {
+        if (run.id.attempt == 1 || run.started_at || run.state == RunState::lost)
+            return std::nullopt;
+        return store_.find_log_row(previous_attempt(run.id));
+    }
+
     void read_usual_times()
     {
         std::vector<JobId> jobs;

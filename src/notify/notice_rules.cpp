@@ -43,6 +43,19 @@ Notice::Run run_of(const LogRow& row)
     return run;
 }
 
+/// Says of a further attempt that did not run how the one before had ended, and what that wrote.
+void add_attempt_before(Notice::Run& run, const LogRow& before)
+{
+    const Notice::Run ran = run_of(before);
+    run.reason += fmt::format("{}attempt {}: {}", run.reason.empty() ? "" : "; ", ran.attempt,
+                              to_string(ran.state));
+    if (ran.exit_code) run.reason += fmt::format(" with exit code {}", *ran.exit_code);
+    if (ran.http_status) run.reason += fmt::format(" with HTTP status {}", *ran.http_status);
+    if (!ran.node.empty()) run.reason += " on " + ran.node;
+    if (!ran.reason.empty()) run.reason += ", " + ran.reason;
+    run.output = ran.output;
+}
+
 /// The moment of a time of the day, "04:00", on the clocks of a zone. One that the clocks skip is
 /// as much later as they are set forward.
 WallTime moment_of(const TimeZone& zone, std::chrono::local_days day, std::string_view clock)
@@ -125,7 +138,11 @@ public:
         : rules_(rules), job_(job), watched_(watched), at_(at)
     {}
 
-    void set_run(const LogRow& row) { run_ = run_of(row); }
+    void set_run(const LogRow& row, const LogRow* before = nullptr)
+    {
+        run_ = run_of(row);
+        if (before != nullptr) add_attempt_before(*run_, *before);
+    }
 
     /// Begins the alarm, unless it is on, and adds `count` to how often its cause was seen.
     void raise(NoticeKind kind, std::int64_t count)
@@ -265,7 +282,7 @@ private:
 };
 
 std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, WatchedJob& watched,
-                                       const UsualTime& usual) const
+                                       const UsualTime& usual, const LogRow* before) const
 {
     const RunReport& run = row.run;
     const bool is_known = watched.last_run == run.id && watched.last_state == run.state;
@@ -282,7 +299,7 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     const bool is_news = was_lost || part.is_news;
     const WallTime at = is_news ? std::max(end_of(row), watched.newest_end) : end_of(row);
     Look look(*this, job, watched, at);
-    look.set_run(row);
+    look.set_run(row, before);
     // A daemon may fail after it was healthy: the run has failed, and the job is well.
     const bool is_given_up = run.reason.cause == Cause::start_limit;
     const bool is_failure = says == RunVerdict::good ? run.state != RunState::success

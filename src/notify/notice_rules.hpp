@@ -59,8 +59,10 @@ public:
     void note_expected(const Job& job, WatchedJob& watched, WallTime now) const;
 
     /// A run has ended, or a fire was skipped.
+    /// @param before the attempt before, if `row` is a further one that did not run: what was wrong
+    ///     with the fire is to be seen there.
     std::vector<Notice> ended(const Job& job, const LogRow& row, WatchedJob& watched,
-                              const UsualTime& usual = {}) const;
+                              const UsualTime& usual = {}, const LogRow* before = nullptr) const;
 
     /// A run goes on at `now`, perhaps for longer than the job allows, or than is usual. It may be
     /// told of again and again.

@@ -1,6 +1,7 @@
 """Whole journeys against a real node."""
 import datetime
 import http.server
+import io
 import json
 import re
 import threading
@@ -275,6 +276,33 @@ def test_a_channel_lives_from_add_to_delete(node, tmp_path):
         assert data(node("channel", "deliveries", "cli-ops", "--json")) == []
         node("channel", "delete", "cli-ops")
         node("channel", "test", "cli-ops", expect=3)
+        server.shutdown()
+
+
+def test_a_job_whose_retries_run_into_its_next_fire_has_failed(node):
+    messages = []
+
+    class Keep(Hook):
+        def do_POST(self):
+            messages.append(self.rfile.read(int(self.headers["content-length"])).decode())
+            self.rfile = io.BytesIO()
+            super().do_POST()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keep) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        node("channel", "add", "cli-sync", "webhook", f"url=http://127.0.0.1:{server.server_port}/")
+        node("job", "add", "--name", "sync", "--every", "3s", "--retries", "3", "--retry-delay", "5s", "--notify", "cli-sync",
+             "--", "sh", "-c", "echo no route to host; exit 7")
+        wait_until(lambda: messages, 30, "it is told")
+        node("job", "stop", "sync")
+        assert "attempt 2: skipped" in messages[0] and "attempt 1: failed with exit code 7" in messages[0], messages
+        assert "no route to host" in messages[0], messages
+        assert data(node("job", "show", "sync", "--json"))["last_state"] == "failed"
+        first = data(node("log", "list", "--job", "sync", "--json"))[-1]["scheduled_at"] // 1000
+        why = node("why", "sync", first).stdout
+        assert "failed after" in why and "with exit code 7 (attempt 1 of 4). It was not tried again: " in why, why
+        node("job", "delete", "sync")
+        node("channel", "delete", "cli-sync")
         server.shutdown()
 
 

@@ -8,7 +8,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr WallTime noon = from_unix_millis(1'795'262'400'000);  // 2026-11-21T12:00:00Z
 
@@ -65,6 +67,10 @@ protected:
     }
 
     std::vector<Notice> ended(const LogRow& row) { return rules_.ended(job_, row, watched_); }
+    std::vector<Notice> ended(const LogRow& row, const LogRow& before)
+    {
+        return rules_.ended(job_, row, watched_, {}, &before);
+    }
     std::vector<NoticeKind> told(const LogRow& row) { return kinds(ended(row)); }
     std::vector<NoticeKind> passed(WallTime now)
     {
@@ -190,6 +196,19 @@ TEST_F(NoticeRulesTest, FiresWhosePartsOverlapWithManyLaterOnesAreStillJudged)
     EXPECT_THAT(told(part(noon, 1, RunState::failed)), ElementsAre(NoticeKind::failing));
     EXPECT_THAT(told(part(noon + 1min, 1, RunState::success)), IsEmpty());
     EXPECT_THAT(told(part(noon + 1min, 2, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, AFurtherAttemptThatDidNotRunSaysHowTheOneBeforeEnded)
+{
+    LogRow before = row(noon, RunState::failed);
+    before.run.exit_code = 7;
+    before.run.output = "no route to host";
+    const std::vector<Notice> notices = ended(skipped(noon, Cause::superseded, 2), before);
+    ASSERT_THAT(notices, SizeIs(1));
+    EXPECT_EQ(notices[0].run->attempt, 2);
+    EXPECT_THAT(notices[0].run->reason, HasSubstr("superseded"));
+    EXPECT_THAT(notices[0].run->reason, HasSubstr("; attempt 1: failed with exit code 7"));
+    EXPECT_EQ(notices[0].run->output, "no route to host");
 }
 
 TEST_F(NoticeRulesTest, PartsOfAFireThatIsForgottenSayNothing)
