@@ -298,7 +298,7 @@ def test_a_job_whose_retries_run_into_its_next_fire_has_failed(node):
         assert "attempt 2: skipped" in messages[0] and "attempt 1: failed with exit code 7" in messages[0], messages
         assert "no route to host" in messages[0], messages
         assert data(node("job", "show", "sync", "--json"))["last_state"] == "failed"
-        first = data(node("log", "list", "--job", "sync", "--json"))[-1]["scheduled_at"] // 1000
+        first = data(node("log", "list", "--job", "sync", "--json"))["list"][-1]["scheduled_at"] // 1000
         why = node("why", "sync", first).stdout
         assert "failed after" in why and "with exit code 7 (attempt 1 of 4). It was not tried again: " in why, why
         node("job", "delete", "sync")
