@@ -100,8 +100,8 @@ test('tags are chosen from those that jobs have, in lists and by the palette', a
   await withPage('jobs', async (page) => {
     await page.selectOption('#tag', 'warehouse');
     await page.waitForURL('**/ui/jobs?tag=warehouse');
+    await eventually(async () => assert.equal(await page.locator('main tbody tr').count(), 1));
     await page.waitForSelector('tbody tr:has-text("tagged")');
-    assert.equal(await page.locator('main tbody tr').count(), 1);
     await page.keyboard.press('Control+k');
     await page.fill('#palette', 'wareh');
     await page.waitForSelector('[role=option]:has-text("Pause all jobs with the tag warehouse")');
