@@ -36,8 +36,8 @@ constexpr int digit_of(char character)
 
 }  // namespace detail
 
-/// std::from_chars() of a number that mostly is short and without a sign: a third of its time,
-/// which goes into asking at each digit whether there is an overflow.
+/// The same as std::from_chars(). A number that is short and has no sign is read without asking at
+/// each digit whether there is an overflow.
 template <int base>
 std::from_chars_result read_short_number(const char* first, const char* last, std::int64_t& number)
 {
